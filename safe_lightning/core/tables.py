@@ -1,0 +1,76 @@
+"""Names of tables and the totals a checksum compares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class TableName:
+    """A table of the target as Lightning names it: schema and table, unquoted.
+
+    >>> str(TableName("app", "we`ird"))
+    '`app`.`we``ird`'
+    """
+
+    schema: str
+    table: str
+
+    def __str__(self) -> str:
+        return f"{quote(self.schema)}.{quote(self.table)}"
+
+    @classmethod
+    def parse(cls, text: str) -> TableName:
+        """Read the back-quoted form that Lightning logs and its control tool takes.
+
+        Raises ValueError for anything else, above all for the unquoted ``db.table``
+        that the control tool silently ignores (pingcap/tidb#67711).
+
+        >>> TableName.parse("`a.b`.`c``d`")
+        TableName(schema='a.b', table='c`d')
+        """
+        schema, rest = _read_quoted(text, 0)
+        if text[rest : rest + 1] != ".":
+            raise ValueError(f"not a back-quoted `schema`.`table`: {text!r}")
+        table, end = _read_quoted(text, rest + 1)
+        if end != len(text):
+            raise ValueError(f"not a back-quoted `schema`.`table`: {text!r}")
+        return cls(schema, table)
+
+
+def quote(identifier: str) -> str:
+    """Back-quote an identifier the way TiDB and the control tool expect it."""
+    return "`" + identifier.replace("`", "``") + "`"
+
+
+def _read_quoted(text: str, start: int) -> tuple[str, int]:
+    if text[start : start + 1] != "`":
+        raise ValueError(f"not a back-quoted `schema`.`table`: {text!r}")
+    at, letters = start + 1, list[str]()
+    while (close := text.find("`", at)) >= 0:
+        letters.append(text[at:close])
+        if text[close + 1 : close + 2] != "`":
+            return "".join(letters), close + 1
+        letters.append("`")
+        at = close + 2
+    raise ValueError(f"unterminated back-quote in {text!r}")
+
+
+@dataclass(frozen=True)
+class Totals:
+    """One side of a checksum comparison: number and bytes of key-value pairs, and the XOR of their CRC64 sums.
+
+    ``checksum`` is None where only the counts are known.
+    """
+
+    checksum: int | None
+    kvs: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What Lightning compared for a table; a side is None where the log does not say it."""
+
+    remote: Totals | None
+    local: Totals | None
