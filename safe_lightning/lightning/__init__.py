@@ -1,0 +1,1 @@
+"""What is known of the wrapped tools and of the cluster they talk to, behind small functions."""

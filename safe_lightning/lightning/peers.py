@@ -1,0 +1,122 @@
+"""Is another Lightning at work? Looks at the processes of this machine; other machines are beyond its sight."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from safe_lightning.core.verdict import CouldNotLook
+from safe_lightning.lightning.task import CheckpointStore, Server, Task
+
+if TYPE_CHECKING:
+    import psutil
+
+_NAME = "tidb-lightning"
+_LOOPBACK = {"localhost", "127.0.0.1", "::1", "[::1]"}
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A running Lightning: its process id, and what it shares with us ("" if that could not be learned)."""
+
+    pid: int
+    shares: str
+
+
+def find_peers(task: Task, own_pids: frozenset[int] = frozenset()) -> tuple[Peer, ...]:
+    """List the Lightnings on this machine that work on the task's checkpoint or target.
+
+    One whose command line or config cannot be read counts as a peer: it may be one. What we descend from does
+    not: it waits for us. Raises CouldNotLook where the processes cannot be listed.
+    """
+    from safe_lightning.lightning.task import resolve_task
+
+    found = []
+    for pid, argv, cwd in _lightnings(own_pids | _lineage()):
+        shares = _shared(task, argv, cwd, resolve_task) if argv and cwd else "an unreadable command line"
+        if shares:
+            found.append(Peer(pid, shares))
+    return tuple(found)
+
+
+def are_others_alive(task: Task, own_pids: frozenset[int] = frozenset()) -> bool | None:
+    """Say whether another Lightning may be at work on the same checkpoint or target; None: could not look."""
+    try:
+        return bool(find_peers(task, own_pids))
+    except CouldNotLook:
+        return None
+
+
+Resolve = Callable[[Sequence[str], Path, Mapping[str, str]], Task]
+
+
+def _shared(task: Task, argv: Sequence[str], cwd: Path, resolve: Resolve) -> str:
+    other = resolve(argv, cwd, {})
+    if other.is_info_only:
+        return ""
+    if any(problem.is_certain for problem in other.problems):
+        # Its config may have been replaced since it started, so what it works on is not known.
+        return "a task that cannot be read"
+    if _place(other.checkpoint) == _place(task.checkpoint):
+        return f"the checkpoint {task.checkpoint.location}"
+    if _address(other.target) == _address(task.target):
+        return f"the target {task.target.host}:{task.target.port}"
+    return ""
+
+
+def _place(store: CheckpointStore) -> str:
+    return os.path.realpath(store.path) if store.path is not None else store.location
+
+
+def _address(server: Server) -> tuple[str, int]:
+    return ("localhost" if server.host in _LOOPBACK else server.host.lower()), server.port
+
+
+def _lineage() -> frozenset[int]:
+    """Return our own process id and those of our ancestors."""
+    import psutil
+
+    try:
+        return frozenset({os.getpid(), *(process.pid for process in psutil.Process().parents())})
+    except (psutil.Error, OSError):
+        return frozenset({os.getpid()})
+
+
+def _lightnings(own_pids: frozenset[int]) -> Iterator[tuple[int, list[str], Path | None]]:
+    import psutil
+
+    try:
+        processes = list(psutil.process_iter())
+    except (psutil.Error, OSError) as error:
+        raise CouldNotLook(f"the processes of this machine cannot be listed: {error}") from error
+    for process in processes:
+        try:
+            if process.pid in own_pids or process.status() == psutil.STATUS_ZOMBIE or not _is_lightning(process):
+                continue
+        except psutil.NoSuchProcess:
+            continue
+        except psutil.AccessDenied:  # not even its name: nothing hints at Lightning
+            continue
+        yield process.pid, *_call_of(process)
+
+
+def _is_lightning(process: psutil.Process) -> bool:
+    return process.name().startswith(_NAME)
+
+
+def _call_of(process: psutil.Process) -> tuple[list[str], Path | None]:
+    import psutil
+
+    try:
+        return _own_arguments(process.cmdline()), Path(process.cwd())
+    except (psutil.Error, OSError):
+        return [], None
+
+
+def _own_arguments(argv: list[str]) -> list[str]:
+    # Behind an interpreter (a wrapper script) the tool's own arguments begin after its path.
+    at = next((i for i, word in enumerate(argv[:3]) if PurePath(word).name.startswith(_NAME)), 0)
+    return argv[at + 1 :]
