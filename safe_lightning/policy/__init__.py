@@ -1,0 +1,1 @@
+"""The policy file: typed settings, their loading, checking, showing and generating."""
