@@ -1,0 +1,48 @@
+"""What the engine offers to hooks: the checkpoint, the target, and what stood there before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from safe_lightning.api import Checkpoint, CouldNotLook, Policy, TableBaseline, TableName, Target, Task
+
+
+@dataclass
+class EngineServices:
+    """The services of one run; every look is made when it is asked for and never cached.
+
+    ``recall`` tells the recorded baselines; it is a callable so that a run without a record can say why
+    there are none.
+    """
+
+    task: Task
+    policy: Policy
+    recall: Callable[[], Mapping[TableName, TableBaseline]] = field(default=dict)
+
+    def read_checkpoint(self) -> Checkpoint:
+        """Read the checkpoint store of the task. Raises CouldNotLook."""
+        from safe_lightning.lightning.checkpoint_store import read_checkpoint
+
+        return read_checkpoint(self.task.checkpoint, self.policy.checkpoint)
+
+    @contextmanager
+    def target(self) -> Iterator[Target]:
+        """Open the target, read-only. Raises CouldNotLook."""
+        from safe_lightning.lightning.tidb import open_target
+
+        if not self.task.target.port:
+            raise CouldNotLook("the task names no port of the target (tidb.port)")
+        with open_target(self.task.target, self.policy.checkpoint.timeout) as target:
+            yield target
+
+    def source_tables(self) -> frozenset[TableName]:
+        """Name the tables of the import. Raises CouldNotLook where the names of its source files do not tell them."""
+        from safe_lightning.source.tables import source_tables
+
+        return source_tables(self.task)
+
+    def baselines(self) -> Mapping[TableName, TableBaseline]:
+        """Tell what stood in the target before the first attempt."""
+        return self.recall()
