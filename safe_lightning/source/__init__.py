@@ -1,0 +1,1 @@
+"""What Lightning would import: discovery and routing, schemas, and readers of CSV, SQL and Parquet files."""
