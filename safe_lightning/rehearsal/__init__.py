@@ -1,0 +1,1 @@
+"""The sandbox: stand-in tools and a stand-in target, and the demo built on them."""

@@ -1,0 +1,107 @@
+"""The endings: where the stand-in importer leaves the straight way because the rehearsal asked for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from safe_lightning.rehearsal.pairs import Pair, Value
+from safe_lightning.rehearsal.scenario import VARIABLE, Ending, Scenario
+from safe_lightning.rehearsal.schema import TableSchema
+
+_SIGNAL_NAMES = {
+    signal.SIGINT: "interrupt",
+    signal.SIGTERM: "terminated",
+    signal.SIGHUP: "hangup",
+    signal.SIGQUIT: "quit",
+}
+_LOST_PAIRS = 3
+_REPEATED_ROWS = 2
+_POLL_SECONDS = 0.05
+
+
+class CanceledError(Exception):
+    """A signal asked the importer to stop."""
+
+
+@dataclass
+class Cancellation:
+    """Remembers the first signal; the importer looks at it between two pieces of work."""
+
+    signal_name: str = ""
+    is_reported: bool = field(default=False)
+
+    def install(self) -> None:
+        """Take the four signals that Lightning takes."""
+        for number in _SIGNAL_NAMES:
+            signal.signal(number, self._take)
+
+    def _take(self, number: int, frame: object) -> None:
+        self.signal_name = self.signal_name or _SIGNAL_NAMES[signal.Signals(number)]
+
+    def check(self) -> None:
+        """Raise CanceledError if a signal came."""
+        if self.signal_name:
+            raise CanceledError(self.signal_name)
+
+
+class Play:
+    """Plays one ending; an accident (a kill, a hang, lost pairs) happens once in a sandbox, not at every run."""
+
+    def __init__(self, scenario: Scenario, cancellation: Cancellation, environ: dict[str, str]) -> None:
+        self.scenario = scenario
+        self.cancellation = cancellation
+        path = environ.get(VARIABLE)
+        self._played = Path(f"{path}.played") if path else None
+
+    def is_on(self, ending: Ending) -> bool:
+        """Whether an ending that belongs to the source is asked for."""
+        return self.scenario.ending is ending
+
+    def _accident(self, *endings: Ending) -> bool:
+        if self.scenario.ending not in endings or self._played is None or self._played.exists():
+            return False
+        self._played.touch()
+        return True
+
+    def in_chunk(self, number: int, count: int) -> None:
+        """Stop, die or stand still within a chunk: the second, or the only one. Raises CanceledError."""
+        if number == min(1, count - 1) and self._accident(Ending.KILL, Ending.CANCEL, Ending.HANG):
+            if self.is_on(Ending.KILL):
+                os.kill(os.getpid(), signal.SIGKILL)
+            elif self.is_on(Ending.CANCEL):
+                os.kill(os.getpid(), signal.SIGTERM)
+            else:
+                self._stand_still()
+        self.cancellation.check()
+
+    def _stand_still(self) -> None:
+        deadline = time.monotonic() + self.scenario.hang_seconds
+        while time.monotonic() < deadline:
+            self.cancellation.check()
+            time.sleep(_POLL_SECONDS)
+
+    def rows(self, schema: TableSchema, rows: list[list[Value]]) -> list[list[Value]]:
+        """Repeat the first rows with other values, where duplicate keys are asked for."""
+        key = next((key for key in schema.keys if key.is_unique), None)
+        if key is None or not self.is_on(Ending.DUPLICATE_KEYS):
+            return rows
+        kept = {schema.position(name) for name in key.columns}
+        return rows + [[v if i in kept else _other(v) for i, v in enumerate(row)] for row in rows[:_REPEATED_ROWS]]
+
+    def survivors(self, pairs: Sequence[Pair]) -> Sequence[Pair]:
+        """Lose a few pairs on their way into the cluster, where a mismatch is asked for."""
+        return pairs[:-_LOST_PAIRS] if self._accident(Ending.CHECKSUM_MISMATCH) else pairs
+
+
+def _other(value: Value) -> Value:
+    if value is None:
+        return None
+    try:
+        return str(int(value) + 1_000_000)
+    except ValueError:
+        return f"{value}'"
