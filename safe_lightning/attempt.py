@@ -1,0 +1,125 @@
+"""One attempt: the real binary under supervision, listened to, judged from all evidence."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+from safe_lightning.api import ImportReport
+from safe_lightning.child_listener import ChildListener
+from safe_lightning.core.classification import End, Evidence, judge
+from safe_lightning.core.import_report import build_report
+from safe_lightning.session import Session, process_environment
+from safe_lightning.supervise.child import ChildEnd, Watchers, supervise
+from safe_lightning.supervise.watchdog import Limits, Watchdog
+
+
+class Attempt:
+    """Runs the child once. The stall watchdog and the log follower live exactly as long as the child."""
+
+    def __init__(self, session: Session, binary: Path) -> None:
+        self._session = session
+        self._binary = binary
+        self._was_stalled = False
+        self._watchdog: Watchdog | None = None
+        self._listener = ChildListener(session, self._note_progress)
+
+    def run(self) -> ImportReport:
+        """Run to the end and report. Raises ChildNotStarted."""
+        session, policy = self._session, self._session.policy
+        listener = self._listener
+        try:
+            end = supervise(
+                [str(self._binary), *session.call.argv],
+                env=process_environment(session),
+                cwd=session.call.cwd,
+                grace_seconds=policy.child.grace,
+                die_with_parent=policy.child.die_with_parent,
+                control=session.control,
+                watchers=Watchers(
+                    listener.take_stdout, listener.take_stderr, self._started, self._on_event, listener.make_way
+                ),
+            )
+        finally:
+            if self._watchdog is not None:
+                self._watchdog.end()
+            listener.close()
+        return self._judge(end)
+
+    def _started(self, pid: int) -> None:
+        session = self._session
+        session.record.enter("importing", time.time(), pid)
+        session.log.debug("child-started", pid=pid, binary=str(self._binary), attempt=session.attempt)
+        self._listener.start()
+        if session.is_import:
+            self._watchdog = self._watch(pid)
+            self._watchdog.start()
+
+    def _watch(self, pid: int) -> Watchdog:
+        policy, task = self._session.policy.watch, self._session.task
+        places = [self._session.call.cwd / task.sorted_kv_dir] if task.sorted_kv_dir else []
+        places += [task.checkpoint.path.parent] if task.checkpoint.path else []
+        return Watchdog(
+            pid=pid,
+            interval_seconds=policy.interval,
+            limits=Limits(
+                memory_available_least=policy.memory_available_least,
+                disk_free_least=policy.disk_free_least,
+                open_files_most=policy.open_files_most,
+                stall_after_seconds=policy.stall_after,
+            ),
+            disk_paths=places,
+            on_event=self._on_event,
+            on_stall=self._stalled,
+        )
+
+    def _stalled(self, quiet_seconds: float) -> None:
+        is_stopping = self._session.policy.watch.on_stall == "stop"
+        self._on_event("stalled", quiet_seconds=round(quiet_seconds), action="stop" if is_stopping else "warn")
+        if is_stopping and not self._session.control.stop_requested:
+            self._was_stalled = True
+            self._session.control.request_stop(f"no progress for {quiet_seconds:.0f} s", signal.SIGTERM)
+
+    def _note_progress(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.note_progress()
+
+    def _on_event(self, name: str, **fields: object) -> None:
+        self._session.log.warning(name, attempt=self._session.attempt, **fields)
+
+    def _judge(self, child: ChildEnd) -> ImportReport:
+        listener, task = self._listener, self._session.task
+        end = End(
+            exit_code=child.exit_code,
+            signal=child.signal,
+            was_stalled=self._was_stalled,
+            killed_by_us=child.killed_by_us,
+            stop_reason=child.stop_reason,
+            never_started=child.is_never_started,
+        )
+        seen = Evidence(
+            task=listener.digest.task,
+            streams=listener.streams.evidence,
+            signal_seen=listener.digest.signal,
+            has_log=listener.digest.records > 0,
+            log_level=task.log_level,
+            log_is_cut=listener.log_is_cut,
+            info_only=task.is_info_only,
+            is_control_tool=task.is_control_tool_call,
+        )
+        self._session.log_path = listener.log_path or self._session.log_path
+        self._say_end(child)
+        return build_report(end, seen, judge(end, seen))
+
+    def _say_end(self, child: ChildEnd) -> None:
+        self._session.log.debug(
+            "child-ended",
+            exit_code=child.exit_code,
+            signal=child.signal,
+            seconds=round(child.duration_seconds, 1),
+            max_rss_bytes=child.max_rss_bytes,
+            cpu_seconds=round(child.cpu_seconds, 1),
+        )
+        if child.is_oom_suspected:
+            self._on_event("out-of-memory-suspected", message="the kernel's out-of-memory killer was at work meanwhile")
