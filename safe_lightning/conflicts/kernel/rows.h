@@ -111,6 +111,7 @@ INLINE u32 number_row(Scan *s, u32 start) {
 }
 
 NOINLINE void put_odd_row(Scan *s, const u8 *b, u32 start, u32 end) {
+    if (s->is_capture) finish_batch(s, b); /* the wanted rows are looked for in order */
     u32 row = number_row(s, start);
     if (!s->is_capture) put_hard(s, b, start, end, row, KIND_ROW, ~0ull, 0);
     else if (is_wanted(s, row)) put_hard(s, b, start, end, row, KIND_WANTED, 0, 0);
