@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from safe_lightning.api import ImportReport
 from safe_lightning.child_listener import ChildListener
 from safe_lightning.core.classification import End, Evidence, judge
 from safe_lightning.core.import_report import build_report
+from safe_lightning.draining import added_flags, describe_stop, prepare_drain
 from safe_lightning.session import Session, process_environment
 from safe_lightning.supervise.child import ChildEnd, Watchers, supervise
 from safe_lightning.supervise.watchdog import Limits, Watchdog
@@ -24,6 +26,9 @@ class Attempt:
         self._was_stalled = False
         self._watchdog: Watchdog | None = None
         self._listener = ChildListener(session, self._note_progress)
+        policy, task = session.policy.supervise, session.task
+        self._added = added_flags(task, policy)
+        self._drain = prepare_drain(task, self._added, policy, self._listener.work, self._on_event)
 
     def run(self) -> ImportReport:
         """Run to the end and report. Raises ChildNotStarted."""
@@ -31,7 +36,7 @@ class Attempt:
         listener = self._listener
         try:
             end = supervise(
-                [str(self._binary), *session.call.argv],
+                [str(self._binary), *self._added, *session.call.argv],
                 env=process_environment(session),
                 cwd=session.call.cwd,
                 grace_seconds=policy.child.grace,
@@ -40,8 +45,11 @@ class Attempt:
                 watchers=Watchers(
                     listener.take_stdout, listener.take_stderr, self._started, self._on_event, listener.make_way
                 ),
+                drain=self._drain,
             )
         finally:
+            if self._drain is not None:
+                self._drain.close()
             if self._watchdog is not None:
                 self._watchdog.end()
             listener.close()
@@ -51,6 +59,8 @@ class Attempt:
         session = self._session
         session.record.enter("importing", time.time(), pid)
         session.log.debug("child-started", pid=pid, binary=str(self._binary), attempt=session.attempt)
+        if self._added:
+            session.log.info("flag-added", flags=self._added, why="safe_stop = always, and the task has no address")
         self._listener.start()
         if session.is_import:
             self._watchdog = self._watch(pid)
@@ -110,7 +120,7 @@ class Attempt:
         )
         self._session.log_path = listener.log_path or self._session.log_path
         self._say_end(child)
-        return build_report(end, seen, judge(end, seen))
+        return replace(build_report(end, seen, judge(end, seen)), stop=describe_stop(child, self._drain))
 
     def _say_end(self, child: ChildEnd) -> None:
         self._session.log.debug(

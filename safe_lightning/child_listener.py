@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from safe_lightning.core.drain import WorkWatch
 from safe_lightning.core.flood import Flood
 from safe_lightning.core.lines import LineBuffer
 from safe_lightning.core.log_digest import LogDigest
@@ -32,6 +33,7 @@ class ChildListener:
     def __init__(self, session: Session, on_progress: Callable[[], None]) -> None:
         self.digest = LogDigest(split_tasks=True)
         self.streams = StreamDigest()
+        self.work = WorkWatch()
         self.log_path: Path | None = None
         self._session = session
         self._on_progress = on_progress
@@ -131,6 +133,7 @@ class ChildListener:
 
     def _take_record(self, record: LogRecord) -> None:
         self.digest.add(record)
+        self.work.note(record)
         if self._meter.note(record):
             self._on_progress()
 

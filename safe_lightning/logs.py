@@ -22,15 +22,10 @@ from safe_lightning.report.outlet import Outlet
 if TYPE_CHECKING:
     import structlog
     from structlog.typing import EventDict, Processor, WrappedLogger
-elif "rich" in sys.modules:
-    import structlog
 else:
-    # structlog imports rich for tracebacks that nobody renders here, which takes as long as the rest of it.
-    sys.modules["rich"] = None
-    try:
-        import structlog
-    finally:
-        del sys.modules["rich"]
+    from safe_lightning.lean_import import import_structlog
+
+    structlog = import_structlog()
 
 Sink = Callable[[bytes], None]
 
@@ -68,6 +63,7 @@ class Output:
     has_colors: bool = False
     rank_least: int = 20
     sinks: list[Sink] = field(default_factory=list)
+    _dropped_told: int = 0
 
     def msg(self, shown: bytes, kept: bytes) -> None:
         """Take one rendered event, for people and for the record; what structlog calls at the end of its chain."""
@@ -89,6 +85,13 @@ class Output:
     def note_trouble(self, event: str, **fields: Any) -> None:  # noqa: ANN401
         """Record a trouble of the outlet itself, for which there is no place but the sinks."""
         self.keep(dump_json({"timestamp": now_text(), "level": "warning", "event": event, **fields}))
+
+    def note_dropped(self) -> None:
+        """Record how many lines were not shown because nobody took them, each only once."""
+        dropped = self.outlet.dropped_lines
+        if dropped > self._dropped_told:
+            self.note_trouble("lines-not-shown", lines=dropped - self._dropped_told)
+            self._dropped_told = dropped
 
 
 _current: Output | None = None
@@ -142,9 +145,10 @@ def current_output() -> Output:
 
 
 def flush() -> None:
-    """Wait until what was logged is written, unless nobody takes it."""
+    """Wait until what was logged is written, unless nobody takes it; how much was not shown is recorded."""
     if _current is not None:
         _current.outlet.flush()
+        _current.note_dropped()
 
 
 atexit.register(flush)

@@ -30,7 +30,8 @@ def run_import(argv: tuple[str, ...], environ: Mapping[str, str], cwd: Path) -> 
     with signals_taken_by(control):
         try:
             call = resolve(argv, environ, cwd)
-            hooks = load_hooks(call.loaded.policy.hooks)
+            # Version and help need no hooks, and are asked for often.
+            hooks = [] if call.task.is_info_only else load_hooks(call.loaded.policy.hooks)
         except (PolicyError, HookLoadError) as error:
             return refuse(str(error), ExitCode.POLICY)
         with open_session(call, hooks, control) as session:

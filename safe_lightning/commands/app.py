@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,7 +19,12 @@ from safe_lightning.commands import (
     hooks,
     rehearse,
     report,
+    scan,
 )
+from safe_lightning.core.exitcodes import ExitCode
+
+#: Click's own error of usage, which Typer does not export but derives this one from.
+_UsageError: Any = typer.BadParameter.__mro__[1]
 
 _HELP = """Run TiDB Lightning safely.
 
@@ -52,6 +57,7 @@ app.command()(history.history)
 app.add_typer(hooks.app, name="hooks", help="List the configured hooks, or show one.")
 app.command()(rehearse.rehearse)
 app.command()(report.report)
+app.command()(scan.scan)
 
 
 @app.command()
@@ -77,4 +83,7 @@ def run(arguments: list[str]) -> int:
         return exit_request.code if isinstance(exit_request.code, int) else 1
     except typer.Abort:
         return 130
+    except _UsageError as error:
+        print(f"safe-lightning: {error.format_message()}", file=sys.stderr)
+        return int(ExitCode.USAGE)
     return result if isinstance(result, int) else 0

@@ -32,6 +32,30 @@ def quoted_row(separator: bytes, quote: bytes, escape: bytes, line_end: bytes) -
     return QuotedRow(re.compile(field + b"(?:" + s + field + b")*+" + end), re.compile(b"(" + field + b")" + s))
 
 
+@dataclass(frozen=True)
+class QuotedRun:
+    """Expressions for what can be taken at once within quotes, and for the pairs in it: escapes stay, quotes halve."""
+
+    run: re.Pattern[bytes]
+    pair: re.Pattern[bytes]
+    quote: bytes
+
+    def halve(self, content: bytes) -> bytes:
+        """Make one quote of two, but not where an escape protects the first."""
+        if self.quote not in content:
+            return content
+        return self.pair.sub(lambda found: found[1] or self.quote, content)
+
+
+def quoted_run(quote: bytes, escape: bytes) -> QuotedRun | None:
+    """Build the expressions; None for a quote of several bytes."""
+    if len(quote) != 1 or quote == escape:
+        return None
+    q, e = re.escape(quote), re.escape(escape) + b"." if escape else b"(?!)"
+    run = b"(?:[^" + re.escape(quote + escape) + b"]++|" + e + b"|" + q + q + b"){1,4096}+"
+    return QuotedRun(re.compile(run, re.DOTALL), re.compile(b"(" + e + b")|" + q + q, re.DOTALL), quote)
+
+
 def field_decoder(rules: CsvRules) -> Callable[[bytes], bytes | None]:
     """Build what turns a raw field into its value: character set, then escapes, then NULL.
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from enum import Enum, auto
 
 from safe_lightning.source.charset import go_lower
-from safe_lightning.source.csv_fields import field_decoder, quoted_row
+from safe_lightning.source.csv_fields import field_decoder, quoted_row, quoted_run
 from safe_lightning.source.csv_rules import CsvRules
 from safe_lightning.source.cursor import Cursor
 from safe_lightning.source.findings import InputError
@@ -52,6 +52,8 @@ class CsvReader:
         self._escape = rules.escaped_by.encode()
         self._unquoted_stop = _one_of(self._separator[:1], self._line_starts, self._quote[:1], self._escape)
         self._quoted_stop = _one_of(self._quote[:1], self._escape)
+        self._empty_lines = re.compile(b"(?:" + (re.escape(self._line_end) or b"[\r\n]") + b")++")
+        self._inside_quotes = quoted_run(self._quote, self._escape)
         self._line_stop = _one_of(self._line_starts, self._quote[:1], self._escape)
         self._is_plain_dialect = self._line_stop.search(self._separator) is None
         self._quoted_row = quoted_row(self._separator, self._quote, self._escape, self._line_end)
@@ -83,8 +85,8 @@ class CsvReader:
         return self.columns
 
     def _column_name(self, field: bytes) -> str:
-        decoded = self._decode(field)
-        text = field if decoded is None else decoded
+        (decoded,) = self._decoded([field])
+        text = decoded if isinstance(decoded, bytes) else field
         return go_lower(text.decode("utf-8", "replace"))
 
     def _decoded(self, record: list[bytes]) -> list[Field]:
@@ -95,8 +97,10 @@ class CsvReader:
 
     def _record(self) -> list[bytes] | None:
         """Read the raw fields of the next row; None at the end of the file."""
-        self._cursor.begin()
-        self._row_at = self._cursor.at
+        self._skip_line()
+        while self._cursor.need(1) and (empty := self._empty_lines.match(self._cursor.data, self._cursor.at)):
+            self._cursor.at = empty.end()
+            self._skip_line()
         record = self._plain_record() if self._is_plain_dialect else None
         if record is None:
             record = self._any_record()
@@ -228,13 +232,23 @@ class CsvReader:
         reason = "syntax error: cannot have consecutive fields without separator"
         return self._cursor.error("misplaced-quote", reason, self._cursor.at - len(taken))
 
+    def _quoted_content(self) -> bytes | None:
+        """Take what lies before the next sign that needs a closer look; None where the file ends before it."""
+        cursor, content = self._cursor, b""
+        found = self._inside_quotes.run.match(cursor.data, cursor.at) if self._inside_quotes else None
+        if found is not None and self._inside_quotes is not None:
+            cursor.at = found.end()
+            content = self._inside_quotes.halve(found[0])
+        rest = cursor.run(self._quoted_stop)
+        return None if rest is None else content + rest
+
     def _read_quoted(self, text: bytearray, previous: _Token) -> None:
         """Read on from behind an opening quote to behind the closing one."""
         cursor = self._cursor
         if previous not in (_Token.SEPARATOR, _Token.LINE_END):
             raise self._misplaced_quote(self._quote)
         opened_at = cursor.at - len(self._quote)
-        while (content := cursor.run(self._quoted_stop)) is not None:
+        while (content := self._quoted_content()) is not None:
             text += content
             if not self._takes(self._quote):
                 text += self._byte_or_escape()

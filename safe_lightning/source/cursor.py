@@ -69,10 +69,10 @@ class Cursor:
             raise self.error("row-too-large", f"a row of more than {self._row_bytes_most} bytes", self.keep)
         pieces, size, wanted = [self.data], 0, min(held, self._row_bytes_most - held)
         while not self.is_complete and size <= wanted:
-            block = next(self._blocks, b"")
-            self.is_complete = not block
-            pieces.append(block)
-            size += len(block)
+            block = next(self._blocks, None)
+            self.is_complete = block is None
+            pieces.append(block or b"")
+            size += len(block or b"")
         self.data = b"".join(pieces)
         return size > 0
 

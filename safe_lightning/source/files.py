@@ -31,6 +31,9 @@ DEFAULT_FILTER = (
 )
 
 
+_NAMED_MOST = 20
+
+
 @dataclass(frozen=True)
 class SourceFile:
     """A file that belongs to a table or a database.
@@ -147,7 +150,16 @@ class _Sorting:
     schemas: dict[TableName, list[SourceFile]] = field(default_factory=dict)
     views: dict[TableName, SourceFile] = field(default_factory=dict)
     databases: dict[str, list[SourceFile]] = field(default_factory=dict)
+    unmatched: list[str] = field(default_factory=list)
     filtered_count: int = 0
+
+    def say_unmatched(self) -> None:
+        """Say which files no rule matches: some by name, the rest by number."""
+        for name in self.unmatched[:_NAMED_MOST]:
+            self._say("unmatched-file", f"no rule matches {name}: it is not imported", name, Level.NOTE)
+        left = len(self.unmatched) - _NAMED_MOST
+        if left > 0:
+            self._say("unmatched-file", f"no rule matches {left} more files", self.unmatched[-1], Level.NOTE)
 
     def add(self, found: FoundFile) -> None:
         try:
@@ -172,7 +184,7 @@ class _Sorting:
             if route is not None:
                 break
         else:
-            self._say("unmatched-file", f"no rule matches {found.name}: it is not imported", found.name, Level.NOTE)
+            self.unmatched.append(found.name)
             return None
         if route.type is FileType.IGNORE:
             return None
@@ -220,6 +232,7 @@ def sort_files(
     sorting = _Sorting(folder, rules, list(findings))
     for file in found:
         sorting.add(file)
+    sorting.say_unmatched()
     tables = [_table(sorting, key, name) for key, name in sorting.names.items()]
     tables.sort(key=lambda table: table.size_bytes)
     for table in tables:

@@ -7,21 +7,27 @@ from dataclasses import replace
 
 from safe_lightning.core.columns import BYTE_TYPES, CHARACTER_TYPES
 from safe_lightning.source.schema_charset import CharsetRules, Collating
-from safe_lightning.source.schema_columns import DraftColumn, read_column
+from safe_lightning.source.schema_columns import DraftColumn, read_column, read_default
 from safe_lightning.source.schema_keys import (
     DraftKey,
+    begins_key,
     name_keys,
     read_table_key,
     settle_key,
     skip_item,
 )
-from safe_lightning.source.schema_model import PRIMARY, ColumnDefinition, KeyDefinition, KeyPart, TableDefinition
+from safe_lightning.source.schema_model import (
+    PRIMARY,
+    ColumnDefinition,
+    Default,
+    KeyDefinition,
+    TableDefinition,
+)
 from safe_lightning.source.schema_table import primary_column, read_charset_option, read_collation_option
 from safe_lightning.source.schema_tokens import SchemaError, TokenStream
 
-_KEY_WORDS = ("constraint", "primary", "unique", "key", "index", "foreign", "check", "fulltext", "vector", "columnar")
 # Actions and options that touch neither a column nor a unique key.
-_IDLE = {"alter", "attributes", "auto_id_cache", "auto_increment", "auto_random_base", "cache", "checksum", "comment"}
+_IDLE = {"attributes", "auto_id_cache", "auto_increment", "auto_random_base", "cache", "checksum", "comment"}
 _IDLE |= {"compact", "connection", "disable", "enable", "engine", "force", "lock", "max_rows", "min_rows", "nocache"}
 _IDLE |= {"order", "placement", "row_format", "set", "shard_row_id_bits", "stats_persistent", "ttl", "ttl_enable"}
 _IDLE |= {"ttl_job_interval", "with", "without"}
@@ -51,6 +57,7 @@ class Alteration:
     def _act(self, stream: TokenStream) -> None:
         actions: dict[str, Callable[[TokenStream], None]] = {
             "add": self._add,
+            "alter": self._alter,
             "drop": self._drop,
             "modify": self._modify,
             "change": self._change,
@@ -83,7 +90,7 @@ class Alteration:
     def _add(self, stream: TokenStream) -> None:
         if stream.peek().is_word("partition"):
             skip_item(stream)
-        elif stream.peek().is_word(*_KEY_WORDS):
+        elif begins_key(stream):
             key = read_table_key(stream)
             if key is not None:
                 self.add_key(key)
@@ -175,7 +182,7 @@ class Alteration:
             if is_optional:
                 return
             raise SchemaError(f"column {name!r} does not exist")
-        using = [key for key in self.table.indexes if _uses(key, name)]
+        using = [key for key in self.table.indexes if key.uses(name)]
         if any(len(key.parts) > 1 or key.is_primary for key in using):
             raise SchemaError(f"the column {name!r} is part of a key and cannot be dropped")
         indexes = tuple(key for key in self.table.indexes if key not in using)
@@ -196,7 +203,7 @@ class Alteration:
         if column.keys:
             raise SchemaError(f"a column cannot be changed together with a key: {old_name}")
         old, new = self.table.columns[place], column.definition
-        using = [key for key in self.table.indexes if _uses(key, old_name)]
+        using = [key for key in self.table.indexes if key.uses(old_name)]
         if using and self._rules.new_collation and _is_string(old) and old.type.collation != new.type.collation:
             raise SchemaError(f"the collation of {old_name} cannot be changed while it is part of a key")
         if any(key.is_primary for key in using):
@@ -208,8 +215,8 @@ class Alteration:
         self._rename_in_keys(old_name, new.name)
 
     def _rename_in_keys(self, old_name: str, new_name: str) -> None:
-        indexes = tuple(_renamed(key, old_name, new_name) for key in self.table.indexes)
-        drafts = [DraftKey(key.name, key.parts, key.is_unique) for key in indexes if _uses(key, new_name)]
+        indexes = tuple(key.renamed(old_name, new_name) for key in self.table.indexes)
+        drafts = [DraftKey(key.name, key.parts, key.is_unique) for key in indexes if key.uses(new_name)]
         for draft in drafts:
             settle_key(draft, self.table.columns, clusters=False)
         self.table = replace(self.table, indexes=indexes)
@@ -233,23 +240,40 @@ class Alteration:
         old_name = stream.name()
         stream.expect("to")
         new_name = stream.name()
-        names = [key.name.lower() for key in self.table.indexes]
-        if old_name.lower() not in names or (new_name.lower() in names and new_name.lower() != old_name.lower()):
+        if new_name.lower() != old_name.lower() and new_name.lower() in {k.name.lower() for k in self.table.indexes}:
             raise SchemaError(f"index {old_name!r} cannot be renamed to {new_name!r}")
-        self.table = replace(
-            self.table,
-            indexes=tuple(
-                replace(key, name=new_name) if key.name.lower() == old_name.lower() else key
-                for key in self.table.indexes
-            ),
-        )
+        self._change_index(old_name, lambda key: replace(key, name=new_name))
+
+    def _alter(self, stream: TokenStream) -> None:
+        if stream.takes("index"):
+            name = stream.name()
+            is_visible = stream.takes_any("visible", "invisible") == "visible"
+            self._change_index(name, lambda key: replace(key, is_visible=is_visible))
+        elif stream.peek().is_word("check", "constraint"):
+            skip_item(stream)
+        else:
+            stream.takes("column")
+            place = self._existing(stream.name())
+            is_set = stream.takes("set", "default")
+            if not is_set:
+                stream.expect("drop", "default")
+            default = read_default(stream) if is_set else Default()
+            columns = list(self.table.columns)
+            columns[place] = replace(columns[place], default=default)
+            self._set_columns(columns)
+
+    def _change_index(self, name: str, change: Callable[[KeyDefinition], KeyDefinition]) -> None:
+        if name.lower() not in {key.name.lower() for key in self.table.indexes}:
+            raise SchemaError(f"index {name!r} does not exist")
+        indexes = [change(key) if key.name.lower() == name.lower() else key for key in self.table.indexes]
+        self.table = replace(self.table, indexes=tuple(indexes))
 
     def _convert(self, stream: TokenStream) -> None:
         stream.expect("to")
         charset, collation = read_charset_option(stream), read_collation_option(stream)
         collating = self._rules.resolve(charset, collation, self._collating)
         strings = [column for column in self.table.columns if _is_string(column)]
-        if any(_uses(key, column.name) for key in self.table.indexes for column in strings):
+        if any(key.uses(column.name) for key in self.table.indexes for column in strings):
             raise SchemaError("the collation of columns that are part of a key cannot be converted")
         self._inherit(collating)
         kept = [_converted(column, collating) for column in self.table.columns]
@@ -264,15 +288,3 @@ def _converted(column: ColumnDefinition, collating: Collating) -> ColumnDefiniti
 
 def _is_string(column: ColumnDefinition) -> bool:
     return column.type.name in CHARACTER_TYPES | BYTE_TYPES | {"enum", "set"}
-
-
-def _uses(key: KeyDefinition, name: str) -> bool:
-    return any(part.column is not None and part.column.lower() == name.lower() for part in key.parts)
-
-
-def _renamed(key: KeyDefinition, old_name: str, new_name: str) -> KeyDefinition:
-    def renamed(part: KeyPart) -> KeyPart:
-        is_it = part.column is not None and part.column.lower() == old_name.lower()
-        return replace(part, column=new_name) if is_it else part
-
-    return replace(key, parts=tuple(renamed(part) for part in key.parts))

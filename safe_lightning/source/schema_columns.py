@@ -82,7 +82,7 @@ def _read_option(stream: TokenStream, name: str, options: _Options) -> None:
     elif stream.takes("null"):
         options.is_nullable = True
     elif stream.takes("default"):
-        options.default = _read_default(stream)
+        options.default = read_default(stream)
     elif stream.takes("serial", "default", "value"):
         _make_serial(options, name)
     elif stream.takes("auto_increment"):
@@ -122,7 +122,7 @@ def _read_idle_option(stream: TokenStream) -> None:
     elif stream.takes_any("column_format", "storage"):
         stream.name()
     elif stream.takes("on", "update"):
-        _read_default(stream)
+        read_default(stream)
     elif stream.takes("references"):
         _read_reference(stream)
     elif stream.takes("check"):
@@ -161,7 +161,8 @@ def _read_generated(stream: TokenStream, options: _Options) -> None:
     options.generated = stream.takes_any("virtual", "stored", "persistent") or "virtual"
 
 
-def _read_default(stream: TokenStream) -> Default:
+def read_default(stream: TokenStream) -> Default:
+    """Read what stands behind DEFAULT."""
     token = stream.peek()
     if token.is_sign("("):
         return Default(DefaultKind.EXPRESSION, " ".join(part.raw for part in stream.in_parentheses()))

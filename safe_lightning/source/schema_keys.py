@@ -27,6 +27,16 @@ class DraftKey:
     has_condition: bool = False
 
 
+_KEY_WORDS = ("constraint", "primary", "unique", "key", "index", "foreign", "check", "fulltext")
+
+
+def begins_key(stream: TokenStream) -> bool:
+    """Tell whether a key or constraint comes next rather than a column; some of the words may name a column too."""
+    if stream.peek().is_word("vector", "columnar"):
+        return stream.peek(1).is_word("index", "key")
+    return stream.peek().is_word(*_KEY_WORDS)
+
+
 def read_table_key(stream: TokenStream) -> DraftKey | None:
     """Read a key or constraint of CREATE TABLE or ALTER TABLE ADD; None for one without an index that matters."""
     symbol = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from safe_lightning.core.columns import ColumnType
@@ -61,6 +61,16 @@ class KeyDefinition:
     is_visible: bool = True
     is_global: bool = False
     not_checked: str | None = None
+
+    def uses(self, column: str) -> bool:
+        """Tell whether a column is one of the parts, without regard to case."""
+        return any(part.column is not None and part.column.lower() == column.lower() for part in self.parts)
+
+    def renamed(self, old_name: str, new_name: str) -> KeyDefinition:
+        """Return the key after a column was renamed."""
+        is_it = [part.column is not None and part.column.lower() == old_name.lower() for part in self.parts]
+        parts = zip(self.parts, is_it, strict=True)
+        return replace(self, parts=tuple(replace(part, column=new_name) if hit else part for part, hit in parts))
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 
 from safe_lightning.source.schema_charset import CharsetRules, Collating, canonical
 from safe_lightning.source.schema_columns import DraftColumn, read_column
-from safe_lightning.source.schema_keys import DraftKey, name_keys, read_table_key, settle_key
+from safe_lightning.source.schema_keys import DraftKey, begins_key, name_keys, read_table_key, settle_key
 from safe_lightning.source.schema_model import ColumnDefinition, KeyDefinition, TableDefinition
 from safe_lightning.source.schema_tokens import SchemaError, TokenStream
-
-_KEY_STARTS = ("constraint", "primary", "unique", "key", "index", "foreign", "check", "fulltext", "vector", "columnar")
 
 
 @dataclass
@@ -41,7 +39,7 @@ def read_create_table(stream: TokenStream, name: str, inherited: Collating, rule
 def _read_list(stream: TokenStream, body: _Body, rules: CharsetRules) -> None:
     stream.expect("(")
     while True:
-        if stream.peek().is_word(*_KEY_STARTS):
+        if begins_key(stream):
             key = read_table_key(stream)
             body.table_keys += [key] if key is not None else []
         else:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from safe_lightning.supervise.pdeathsig import death_bond
 from safe_lightning.supervise.signals import StopControl, keep_exit_statuses
@@ -70,6 +71,14 @@ class Watchers:
     before_output: Tap | None = None
 
 
+class Drain(Protocol):
+    """What is done between a stop request and the signal: begun once, then asked until it is over."""
+
+    def begin(self, pid: int) -> None: ...  # noqa: D102
+    def is_over(self) -> bool: ...  # noqa: D102
+    def skip(self) -> None: ...  # noqa: D102
+
+
 def supervise(
     argv: Sequence[str],
     *,
@@ -79,12 +88,13 @@ def supervise(
     die_with_parent: bool,
     control: StopControl,
     watchers: Watchers,
+    drain: Drain | None = None,
 ) -> ChildEnd:
     """Run a child to its end and return how it ended. Raises ChildNotStarted.
 
     Its stdout and stderr reach ours byte for byte; stdin is ours. A stop request is passed on as one signal to
     its process group; after ``grace_seconds`` the whole tree is killed, which an environment marker finds
-    wherever it hides. Must be called by the main thread (see pdeathsig).
+    wherever it hides. With ``drain`` the signal waits for that, unless a further one comes. Must be called by the main thread (see pdeathsig).
     """
     now = time.time()
     if control.request is not None:
@@ -93,7 +103,7 @@ def supervise(
     marker = secrets.token_hex(8)
     oom_kills = _oom_kills()
     process = _start(argv, {**env, _MARKER: marker}, cwd, death_bond() if die_with_parent else None)
-    supervision = _Supervision(process, f"{_MARKER}={marker}", grace_seconds, control, watchers)
+    supervision = _Supervision(process, f"{_MARKER}={marker}", grace_seconds, control, watchers, drain)
     return supervision.run(now, oom_kills)
 
 
@@ -135,12 +145,15 @@ class _Supervision:
         grace_seconds: float,
         control: StopControl,
         watchers: Watchers,
+        drain: Drain | None,
     ) -> None:
         self._process = process
         self._marker = marker
         self._grace_seconds = grace_seconds
         self._control = control
         self._watchers = watchers
+        self._drain_first = drain
+        self._is_draining = False
         self._started = time.monotonic()
         self._usage: resource.struct_rusage | None = None
         self._signal_sent: int | None = None
@@ -184,7 +197,7 @@ class _Supervision:
         request, now = self._control.request, time.monotonic()
         if request is None:
             return
-        if self._signal_sent is None and now - self._started >= _SIGNAL_SAFE_SECONDS:
+        if self._signal_sent is None and now - self._started >= _SIGNAL_SAFE_SECONDS and self._is_drained():
             self._forward(request.signal, request.reason)
         if self._control.late_signals > self._late_signals_said:
             self._late_signals_said = self._control.late_signals
@@ -192,6 +205,18 @@ class _Supervision:
         is_due = now >= self._deadline or self._control.is_impatient
         if self._signal_sent is not None and not self._killed and is_due:
             self._kill()
+
+    def _is_drained(self) -> bool:
+        """Whether the signal may go out; a second one does not wait for the drain."""
+        drain = self._drain_first
+        if drain is None:
+            return True
+        if not self._is_draining:
+            self._is_draining = True
+            drain.begin(self._process.pid)
+        if self._control.late_signals:
+            drain.skip()
+        return drain.is_over()
 
     def _forward(self, number: signal.Signals, reason: str) -> None:
         self._watchers.on_event(

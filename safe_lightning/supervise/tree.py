@@ -93,6 +93,16 @@ def _is_running(process: psutil.Process) -> bool:
         return False
 
 
+def listening_ports(pid: int) -> frozenset[int] | None:
+    """Return the TCP ports on which a process or a descendant of it listens; None where that cannot be seen."""
+    try:
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        sockets = [socket for process in family for socket in process.net_connections("tcp")]
+    except (psutil.Error, OSError):
+        return None
+    return frozenset(socket.laddr.port for socket in sockets if socket.status == psutil.CONN_LISTEN)
+
+
 def send_signal(group: int, number: signal.Signals) -> bool:
     """Send one signal once to every process of a group; False if all are gone already."""
     try:

@@ -10,6 +10,7 @@ from event_ends import Ends
 
 from safe_lightning import logs
 from safe_lightning.policy.model import LogPolicy
+from safe_lightning.report import outlet as outlet_module
 
 
 def test_an_event_is_one_json_line_shown_and_kept(ends: Ends) -> None:
@@ -93,3 +94,15 @@ def test_a_shown_end_that_is_gone_is_said_in_the_record(ends: Ends) -> None:
     logs.get_logger().info("a")
     logs.flush()
     assert [event["event"] for event in ends.kept_events] == ["a", "events-not-shown"]
+
+
+def test_lines_that_nobody_took_are_counted_in_the_record(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outlet_module, "_STUCK_SECONDS", 0.1)
+    read_fd, write_fd = os.pipe()
+    output = logs.configure(LogPolicy(), extra_sinks=[ends.kept_lines.append], stderr_fd=write_fd)
+    for _ in range(20):
+        output.outlet.write(b"x" * 999_999 + b"\n", may_drop=True)
+    logs.flush()
+    logs.flush()
+    assert [(event["event"], event["lines"]) for event in ends.kept_events] == [("lines-not-shown", 11)]
+    os.close(read_fd)

@@ -134,6 +134,7 @@ ERRORS: list[tuple[bytes, dict[str, object], str, int, int]] = [
     (b"a,b\\", {}, "dangling-escape", 1, 3),
     (b'"a\\', {}, "dangling-escape", 1, 2),
     (b"\xa8\xbc,a", {"charset": "gb18030"}, "charset", 1, 0),
+    (b"\n\xa8\xbc,a", {"charset": "gb18030", "header": True}, "charset", 2, 1),
 ]
 
 
@@ -199,6 +200,10 @@ def test_with_strict_format_a_hidden_terminator_is_noted(data: bytes, expected: 
     reader = CsvReader([data], CsvRules(header=False, terminator="\n", strict_format=True))
     list(reader)
     assert reader.hidden_line_end == expected
+
+
+def test_an_empty_block_is_not_the_end() -> None:
+    assert [row.fields for row in CsvReader([b"", b"1,", b"", b"2\n"], CsvRules(header=False))] == [[b"1", b"2"]]
 
 
 def endless(piece: bytes, bytes_most: int) -> Iterable[bytes]:
@@ -280,7 +285,7 @@ def test_how_the_bytes_arrive_makes_no_difference(data: bytes, rules: CsvRules, 
 def test_the_shortcuts_for_plain_rows_read_what_the_long_way_reads(data: bytes, rules: CsvRules) -> None:
     def slowly() -> tuple[list[Row], object]:
         reader = CsvReader([data], rules)
-        reader._is_plain_dialect, reader._quoted_row = False, None
+        reader._is_plain_dialect, reader._quoted_row, reader._inside_quotes = False, None, None
         found: list[Row] = []
         try:
             found += iter(reader)

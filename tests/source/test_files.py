@@ -155,6 +155,13 @@ def test_a_file_without_a_byte(tmp_path: Path, name: str, level: Level) -> None:
     assert [(finding.level, finding.file) for finding in found] == [(level, name)]
 
 
+def test_of_many_files_without_a_rule_only_some_are_named(tmp_path: Path) -> None:
+    source = look(lay_out(tmp_path, "s.t.csv", *(f"x{n}" for n in range(50))))
+    found = [finding for finding in source.findings if finding.code == "unmatched-file"]
+    assert len(found) == 21
+    assert "30 more" in found[-1].message
+
+
 def test_names_that_differ_only_in_case_are_one_table(tmp_path: Path) -> None:
     assert tables(look(lay_out(tmp_path, "S.T.1.csv", "s.t.2.csv"))) == {"`S`.`T`": ["S.T.1.csv", "s.t.2.csv"]}
 

@@ -136,6 +136,26 @@ def test_columns_are_placed_where_alter_table_puts_them() -> None:
     ]
 
 
+def test_alter_column_and_alter_index() -> None:
+    found = table(
+        "create table t (a int default 1, b int, unique u (a))",
+        "alter table t alter a set default 5, alter column b set default (uuid()), alter index u invisible",
+        "alter table t alter column b drop default",
+    )
+    assert [column.default for column in found.columns] == [Default(LITERAL, "5"), Default()]
+    assert [key.is_visible for key in found.unique_keys] == [False]
+
+
+def test_words_that_may_begin_a_key_may_name_a_column_too() -> None:
+    found = table("create table t (vector int, columnar int unique, vector index v ((vec_cosine_distance(e))))")
+    assert [column.name for column in found.columns] == ["vector", "columnar"]
+    assert keys("create table t (a int)", "alter table t add vector int", "alter table t add unique (vector)")
+
+
+def test_a_column_may_be_primary_and_unique_at_once() -> None:
+    assert keys("create table t (a int primary key unique)") == {"PRIMARY": [A], "a": [A]}
+
+
 NOT_CHECKED: list[tuple[str, str]] = [
     ("create table t (a int, unique u ((a + 1)))", "expression"),
     ("create table t (j json, unique u ((cast(j as unsigned array))))", "expression"),
