@@ -6,9 +6,16 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from safe_lightning.core.cause import Cause, MismatchFacts, causes_by_table, mismatch_facts, tied
+from safe_lightning.core.cause import (
+    Cause,
+    MismatchFacts,
+    causes_by_table,
+    incomplete_cause,
+    mismatch_facts,
+    tied,
+)
 from safe_lightning.core.checkpoint import (
     Checkpoint,
     CheckpointVerdict,
@@ -17,8 +24,14 @@ from safe_lightning.core.checkpoint import (
     UnreadableCheckpoint,
     status_name,
 )
-from safe_lightning.core.checkpoint_verdict import CheckpointJudgement, TableJudgement, judge_checkpoint
+from safe_lightning.core.checkpoint_verdict import (
+    CheckpointJudgement,
+    Surroundings,
+    TableJudgement,
+    judge_checkpoint,
+)
 from safe_lightning.core.outcome import Outcome
+from safe_lightning.core.peer import Peer
 from safe_lightning.core.remedy import Rule, plan_remedy
 from safe_lightning.core.tables import Comparison, TableName, Totals
 from safe_lightning.core.verdict import (
@@ -38,6 +51,11 @@ from safe_lightning.core.verdict import (
 from safe_lightning.lightning.task import Task
 from safe_lightning.policy.model import Policy
 
+if TYPE_CHECKING:
+    from safe_lightning.scan.model import KeyScan as KeyScan
+    from safe_lightning.scan.model import Scan as Scan
+    from safe_lightning.scan.model import TableScan as TableScan
+
 __all__ = [
     "Action",
     "Cause",
@@ -52,12 +70,14 @@ __all__ = [
     "ImportReport",
     "MismatchFacts",
     "Outcome",
+    "Peer",
     "Plan",
     "Policy",
     "Services",
     "Stage",
     "Status",
     "Step",
+    "Surroundings",
     "TableBaseline",
     "TableFacts",
     "TableJudgement",
@@ -72,6 +92,7 @@ __all__ = [
     "Verdict",
     "causes_by_table",
     "checkpoint_answer",
+    "incomplete_cause",
     "judge_checkpoint",
     "judge_leftover",
     "look_at_tables",
@@ -114,6 +135,18 @@ class Services(Protocol):
         """Tell what stood in the target before the first attempt, as far as it is recorded."""
         ...
 
+    def look_around(self, checkpoint: Checkpoint) -> tuple[Surroundings, tuple[str, ...]]:
+        """Learn what a checkpoint is compared with: task, source, fingerprint; and what could not be learned."""
+        ...
+
+    def peers(self) -> tuple[Peer, ...]:
+        """List the Lightnings that are at work on the task's checkpoint, folder, status port or target."""
+        ...
+
+    def scan(self) -> Scan:
+        """Look for duplicate keys in the source as the policy says, or recall the result of the same scan."""
+        ...
+
 
 @dataclass(frozen=True)
 class Context:
@@ -141,37 +174,21 @@ def look_at_tables(
 
     One table that cannot be seen does not hide the others: it is left out, and the reasons say why.
     """
-    if not checkpoint.tables:
-        return None, ()
-    facts: dict[TableName, TableFacts] = {}
-    failures: dict[str, None] = {}
-    try:
-        with services.target() as target:
-            for record in checkpoint.tables:
-                try:
-                    facts[record.table] = target.table(record.table)
-                except CouldNotLook as error:
-                    failures[str(error)] = None
-    except CouldNotLook as error:
-        return None, (str(error),)
-    return facts, tuple(failures)
+    from safe_lightning.leftover import look_at_tables as look
+
+    return look(services, checkpoint.tables) if checkpoint.tables else (None, ())
 
 
 def judge_leftover(
-    services: Services, checkpoint: Checkpoint, now: float
+    services: Services, checkpoint: Checkpoint, now: float, task: Task | None = None
 ) -> tuple[CheckpointJudgement, tuple[str, ...]]:
-    """Judge a checkpoint by the target and the source as they are now; the reasons say what could not be looked at.
+    """Judge a checkpoint by target, source and task as they are now; the reasons say what could not be looked at.
 
-    The source is only asked where it decides: whether a store that is finished leaves anything to import.
+    Without ``task`` only checkpoint and target are compared, and whether a resume is safe is not judged.
     """
-    targets, reasons = look_at_tables(services, checkpoint)
-    judgement = judge_checkpoint(checkpoint, targets, now)
-    if judgement.verdict is not CheckpointVerdict.FINISHED:
-        return judgement, reasons
-    try:
-        return judge_checkpoint(checkpoint, targets, now, services.source_tables()), reasons
-    except CouldNotLook as error:
-        return judgement, (*reasons, f"whether the source holds tables without an entry is not known: {error}")
+    from safe_lightning.leftover import judge
+
+    return judge(services, checkpoint, now, task)
 
 
 def remedy_for(policy: Policy, table: TableName, cause: str) -> tuple[Rule, str]:
@@ -181,8 +198,13 @@ def remedy_for(policy: Policy, table: TableName, cause: str) -> tuple[Rule, str]
     return ask(policy, table, cause)
 
 
-def checkpoint_answer(policy: Policy, table: TableName | None, verdict: CheckpointVerdict) -> tuple[str, str]:
-    """Ask the policy for its answer to a verdict on one table, or on the store; the text says where it comes from."""
+def checkpoint_answer(
+    policy: Policy, table: TableName | None, verdict: CheckpointVerdict, *, is_unsafe: bool = False
+) -> tuple[str, str]:
+    """Ask the policy for its answer to a verdict on one table, or on the store; the text says where it comes from.
+
+    ``is_unsafe``: the table looks resumable, and a resume is not safe.
+    """
     from safe_lightning.policy.answers import checkpoint_answer as ask
 
-    return ask(policy, table, verdict)
+    return ask(policy, table, verdict, is_unsafe=is_unsafe)

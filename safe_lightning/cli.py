@@ -24,6 +24,7 @@ VERBS = (
     "hooks",
     "rehearse",
     "report",
+    "scan",
     "version",
 )
 

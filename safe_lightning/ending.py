@@ -47,7 +47,12 @@ def stop_code(verdict: Verdict) -> ExitCode:
         return ExitCode.TRY_LATER
     if verdict.status is Status.ERROR:
         return ExitCode.COULD_NOT_LOOK
-    return ExitCode.LEFTOVER_CHECKPOINT if verdict.code.startswith("checkpoint-") else ExitCode.BLOCKED
+    if verdict.code.startswith("checkpoint-"):
+        return ExitCode.LEFTOVER_CHECKPOINT
+    return _STOP_CODES.get(verdict.code, ExitCode.BLOCKED)
+
+
+_STOP_CODES = {"key-conflicts": ExitCode.CONFLICTS_IN_SOURCE, "keys-not-checked": ExitCode.COULD_NOT_LOOK}
 
 
 def stopped_after(ending: Ending, results: Sequence[HookResult]) -> Ending:
@@ -105,6 +110,8 @@ def _result(session: Session, report: ImportReport, code: int) -> RunResult:
         log_path=str(session.log_path) if session.log_path else None,
         version=report.version,
         notes=tuple(session.notes),
+        stop=report.stop,
+        engines_not_ingested=report.engines_not_ingested,
     )
 
 

@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import stat
-import sys
-import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+import json
+from collections.abc import Iterable, Sequence
 from typing import IO
 
 from safe_lightning.core.classification import End, Evidence, judge
 from safe_lightning.core.evidence import StreamEvidence
 from safe_lightning.core.import_report import build_report
 from safe_lightning.core.log_digest import LogDigest
-from safe_lightning.core.logline import LogRecord, parse_line
+from safe_lightning.core.log_sieve import LogSieve
+from safe_lightning.core.logline import parse_line
 from safe_lightning.core.stream_digest import StreamDigest
 from safe_lightning.core.verdict import ImportReport
+from safe_lightning.explain_input import (
+    OneRun,
+    Piece,
+    UnreadableInput,
+    begins_run,
+    in_order,
+    last_runs,
+    read_lines,
+    standard_input,
+)
 
-_LINE_BYTES_MOST = 4 << 20
+__all__ = ["Explainer", "Piece", "UnreadableInput", "explain_every_run", "explain_files", "standard_input"]
+
 _SAMPLE_BYTES = 64 << 10
-
-
-class UnreadableInput(Exception):
-    """A file to be explained cannot be read; the sentence names it and says why."""
 
 
 class Explainer:
     """Collects lines of logs and captured output in any order of files, then judges.
 
-    A file may hold several runs, one after the other; the last one is explained.
+    A file may hold several runs, one after the other; the last one is explained, and with ``keeps_all`` the reports
+    of the earlier ones are in ``earlier``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_all: bool = False) -> None:
         self.log = LogDigest(split_tasks=True)
         self.streams = StreamDigest()
+        self.earlier: list[ImportReport] = []
+        self._keeps_all = keeps_all
+        self._sieve = LogSieve(self.log)
         self._is_cut = False
 
     def add(self, lines: Iterable[bytes]) -> None:
@@ -45,19 +50,32 @@ class Explainer:
         line = b""
         for line in lines:
             self._add_line(line)
-        self._is_cut |= line.startswith((b"[", b"{")) and not line.endswith(b"\n")
+        self._note_cut(line, not line.endswith(b"\n"))
+
+    def add_batch(self, lines: Sequence[bytes], ends_in_line: bool = False) -> None:
+        """Take lines without their line breaks; those that tell nothing are not read."""
+        for line in self._sieve.sift(lines):
+            self._add_line(line)
+        if lines:
+            self._note_cut(lines[-1], ends_in_line)
+
+    def _note_cut(self, line: bytes, has_no_end: bool) -> None:
+        self._is_cut |= has_no_end and line.startswith((b"[", b"{"))
 
     def _add_line(self, line: bytes) -> None:
         record = parse_line(line)
         if record is None:
-            self.streams.add_line(line.decode("utf-8", "replace"))
+            self.streams.add_line(_unwrapped(line).decode("utf-8", "replace"))
             return
-        if _begins_run(record) and self.log.task.version:
-            self._forget_earlier_run()
+        if begins_run(record) and self.log.task.version:
+            self._end_earlier_run()
         self.log.add(record)
+        del self.log.tasks[:-1]
 
-    def _forget_earlier_run(self) -> None:
+    def _end_earlier_run(self) -> None:
         # What the streams said of an earlier run must not colour this one.
+        if self._keeps_all:
+            self.earlier.append(self.report())
         self.streams = StreamDigest()
         self.log.signal = ""
 
@@ -78,33 +96,42 @@ class Explainer:
         return build_report(end, seen, judge(end, seen))
 
 
-@dataclass(frozen=True)
-class Piece:
-    """What is to be read: a file (``-`` is standard input) or some bytes of it.
-
-    ``is_one_run``: reading stops where a second run begins; the end of a run that died is not recorded, and what
-    follows in its log is not its own.
-    """
-
-    name: str
-    start: int = 0
-    length: int | None = None
-    is_one_run: bool = False
+def _unwrapped(line: bytes) -> bytes:
+    """Take a line out of the JSON in which a container runtime keeps it."""
+    if not line.startswith(b'{"log":'):
+        return line
+    try:
+        inner = json.loads(line).get("log")
+    except (ValueError, RecursionError):  # cut or no JSON at all: then it is told as it stands
+        return line
+    return inner.encode("utf-8", "replace") if isinstance(inner, str) else line
 
 
 def explain_files(pieces: Iterable[Piece], stdin: IO[bytes] | None = None) -> ImportReport:
-    """Explain a run from files. Raises UnreadableInput, also where they hold nothing or nothing but binary data."""
-    explainer, sample, names, cut = Explainer(), bytearray(), list[str](), _OneRun()
-    for piece in pieces:
-        names.append(piece.name)
-        with _open(piece, stdin or standard_input()) as lines:
-            try:
-                read = _lines(lines, piece.length)
-                explainer.add(_sampled(cut.of(read) if piece.is_one_run else read, sample))
-            except (OSError, EOFError, zlib.error) as error:
-                raise UnreadableInput(f"cannot read {piece.name}: {error}") from error
-    _refuse_nothing(explainer, bytes(sample), ", ".join(names))
+    """Explain the last run in some files. Raises UnreadableInput, also where they hold nothing but binary data."""
+    explainer = Explainer()
+    _read_into(explainer, last_runs(in_order(list(pieces))), stdin or standard_input())
     return explainer.report()
+
+
+def explain_every_run(pieces: Iterable[Piece], stdin: IO[bytes] | None = None) -> list[ImportReport]:
+    """Explain every run in some files, the oldest first. Raises UnreadableInput."""
+    explainer = Explainer(keeps_all=True)
+    _read_into(explainer, in_order(list(pieces)), stdin or standard_input())
+    return [*explainer.earlier, explainer.report()]
+
+
+def _read_into(explainer: Explainer, pieces: Sequence[Piece], stdin: IO[bytes]) -> None:
+    sample, cut = bytearray(), OneRun()
+    for piece in pieces:
+        for lines, ends_in_line in read_lines(piece, stdin):
+            kept = cut.of(lines) if piece.is_one_run else lines
+            if len(sample) < _SAMPLE_BYTES:
+                sample += b"\n".join(kept)[:_SAMPLE_BYTES] or (b"\n" if kept else b"")
+            explainer.add_batch(kept, ends_in_line)
+            if piece.is_one_run and cut.is_over:
+                break
+    _refuse_nothing(explainer, bytes(sample), ", ".join(piece.name for piece in pieces))
 
 
 def _refuse_nothing(explainer: Explainer, sample: bytes, names: str) -> None:
@@ -113,60 +140,3 @@ def _refuse_nothing(explainer: Explainer, sample: bytes, names: str) -> None:
     is_recognised = explainer.log.records or explainer.streams.evidence != StreamEvidence()
     if not is_recognised and b"\0" in sample:
         raise UnreadableInput(f"nothing to explain: {names} is neither a log nor captured output, but binary data")
-
-
-def _sampled(lines: Iterator[bytes], sample: bytearray) -> Iterator[bytes]:
-    for line in lines:
-        if len(sample) < _SAMPLE_BYTES:
-            sample += line[:_SAMPLE_BYTES]
-        yield line
-
-
-def _lines(file: IO[bytes], length: int | None) -> Iterator[bytes]:
-    """Yield lines, an over-long one in pieces, at most so many bytes of them."""
-    left = length
-    while left != 0 and (line := file.readline(_LINE_BYTES_MOST if left is None else min(left, _LINE_BYTES_MOST))):
-        left = None if left is None else left - len(line)
-        yield line
-
-
-class _OneRun:
-    """Cuts a log, which may lie in several files, where its second run begins."""
-
-    def __init__(self) -> None:
-        self._runs = 0
-
-    def of(self, lines: Iterator[bytes]) -> Iterator[bytes]:
-        for line in lines:
-            if b"Welcome to " in line and _begins_run(parse_line(line)):
-                self._runs += 1
-            if self._runs > 1:
-                return
-            yield line
-
-
-def _begins_run(record: LogRecord | None) -> bool:
-    return record is not None and record.message.startswith("Welcome to ")
-
-
-@contextmanager
-def _open(piece: Piece, stdin: IO[bytes]) -> Iterator[IO[bytes]]:
-    if piece.name == "-":
-        yield stdin
-        return
-    try:
-        kind = stat.S_IFMT(Path(piece.name).stat().st_mode)
-        if kind == stat.S_IFDIR:
-            raise UnreadableInput(f"cannot read {piece.name}: it is a directory")
-        with Path(piece.name).open("rb") as raw:
-            if piece.start:
-                raw.seek(piece.start)
-            is_gzip = kind == stat.S_IFREG and raw.peek(2)[:2] == b"\x1f\x8b"
-            yield gzip.GzipFile(fileobj=raw) if is_gzip else raw  # type: ignore[misc]
-    except OSError as error:
-        raise UnreadableInput(f"cannot read {piece.name}: {error.strerror or error}") from error
-
-
-def standard_input() -> IO[bytes]:
-    """Return the byte stream behind standard input."""
-    return getattr(sys.stdin, "buffer", io.BytesIO())

@@ -21,6 +21,7 @@ ENTRY_POINT_GROUP = "safe_lightning.hooks"
 #: Our own hooks as pyproject.toml declares them: no search through all installed packages at every start.
 BUILT_IN = {
     "checkpoint": "safe_lightning_hooks.checkpoint:look",
+    "conflicts": "safe_lightning_hooks.conflicts:look",
     "checksum": "safe_lightning_hooks.checksum:explain",
 }
 

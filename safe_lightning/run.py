@@ -49,7 +49,9 @@ def _story(session: Session) -> Ending:
                 return _import_and_treat(session, binary)
     except (BinaryError, ChildNotStarted) as error:
         report = without_child(Outcome.ENVIRONMENT_ERROR, str(error), str(error))
-        ending = Ending(report, ExitCode.NOT_FOUND if error.exit_code == ExitCode.NOT_FOUND else ExitCode.NOT_EXECUTABLE)
+        ending = Ending(
+            report, ExitCode.NOT_FOUND if error.exit_code == ExitCode.NOT_FOUND else ExitCode.NOT_EXECUTABLE
+        )
     except LockBusy as error:
         ending = Ending(without_child(Outcome.BLOCKED, str(error)), ExitCode.TRY_LATER)
     return _tell_hooks(session, ending)

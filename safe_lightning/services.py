@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from safe_lightning.api import Checkpoint, CouldNotLook, Policy, TableBaseline, TableName, Target, Task
+from safe_lightning.api import (
+    Checkpoint,
+    CouldNotLook,
+    Peer,
+    Policy,
+    Surroundings,
+    TableBaseline,
+    TableName,
+    Target,
+    Task,
+)
+
+if TYPE_CHECKING:
+    from safe_lightning.scan.model import Scan
 
 
 @dataclass
@@ -14,12 +30,14 @@ class EngineServices:
     """The services of one run; every look is made when it is asked for and never cached.
 
     ``recall`` tells the recorded baselines; it is a callable so that a run without a record can say why
-    there are none.
+    there are none. ``stop`` ends what takes long; ``state`` is where the results of scans are kept, if anywhere.
     """
 
     task: Task
     policy: Policy
     recall: Callable[[], Mapping[TableName, TableBaseline]] = field(default=dict)
+    stop: threading.Event = field(default_factory=threading.Event)
+    state: Path | None = None
 
     def read_checkpoint(self) -> Checkpoint:
         """Read the checkpoint store of the task. Raises CouldNotLook."""
@@ -46,3 +64,21 @@ class EngineServices:
     def baselines(self) -> Mapping[TableName, TableBaseline]:
         """Tell what stood in the target before the first attempt."""
         return self.recall()
+
+    def look_around(self, checkpoint: Checkpoint) -> tuple[Surroundings, tuple[str, ...]]:
+        """Learn what a checkpoint is compared with besides the target."""
+        from safe_lightning.leftover import look_around
+
+        return look_around(self.task, checkpoint, self.state, self.policy.control_tool.probe_timeout)
+
+    def peers(self) -> tuple[Peer, ...]:
+        """List the Lightnings of this machine that share something with the task. Raises CouldNotLook."""
+        from safe_lightning.lightning.peers import find_peers
+
+        return find_peers(self.task)
+
+    def scan(self) -> Scan:
+        """Look for duplicate keys in the source. Raises CouldNotLook where it cannot be looked at."""
+        from safe_lightning.scan.task_scan import scan_task
+
+        return scan_task(self.task, self.policy, stop=self.stop, state=self.state)

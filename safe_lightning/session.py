@@ -129,7 +129,7 @@ def open_session(call: Invocation, hooks: Sequence[LoadedHook], control: StopCon
     state, record = _open_record(call, log)
     if record.path is not None:
         output.sinks.append(record.events.write)
-    services = EngineServices(call.task, call.loaded.policy, lambda: _recall(session))
+    services = EngineServices(call.task, call.loaded.policy, lambda: _recall(session), control.event, state)
     session = Session(call, hooks, control, state, record, log, services, output.is_console)
     try:
         _record_call(session)

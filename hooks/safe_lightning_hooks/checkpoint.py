@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from safe_lightning.api import (
@@ -15,10 +16,12 @@ from safe_lightning.api import (
     Context,
     CouldNotLook,
     Finding,
+    Peer,
     Plan,
     Status,
     Step,
     TableJudgement,
+    TableName,
     UnreadableCheckpoint,
     Verdict,
     checkpoint_answer,
@@ -28,7 +31,12 @@ from safe_lightning.api import (
 
 _NAMES_SHOWN_MOST = 5
 #: A finished or fresh table inside an unfinished import is as it should be: only the whole store can be either.
-_ASKED_ALWAYS = {CheckpointVerdict.STALE, CheckpointVerdict.FAILED, CheckpointVerdict.RESUMABLE}
+_ASKED_ALWAYS = {
+    CheckpointVerdict.FOREIGN,
+    CheckpointVerdict.STALE,
+    CheckpointVerdict.FAILED,
+    CheckpointVerdict.RESUMABLE,
+}
 
 
 def look(context: Context) -> Verdict:
@@ -40,12 +48,40 @@ def look(context: Context) -> Verdict:
     """
     if not context.task.checkpoint.enabled:
         return Verdict(Status.PASS, "no-checkpoint-kept", "no checkpoint is kept (checkpoint.enable = false)")
+    peers, unseen = _peers(context)
+    in_the_way = [peer for peer in peers if peer.is_in_the_way]
+    word, reason = checkpoint_answer(context.policy, None, CheckpointVerdict.LIVE)
+    if in_the_way and word == "refuse":
+        return Verdict(Status.BLOCK, "checkpoint-live", f"{_at_work(in_the_way)}; refused {reason}. {_NEXT_LIVE}")
     try:
         checkpoint = context.services.read_checkpoint()
     except CouldNotLook as error:
         return _unreadable(context, error)
-    judgement, failures = judge_leftover(context.services, checkpoint, time.time())
-    return _answer(context, checkpoint, judgement, failures)
+    judgement, failures = judge_leftover(context.services, checkpoint, time.time(), context.task)
+    verdict = _answer(context, checkpoint, judgement, (*unseen, *failures))
+    # One whose task cannot be read is only of interest where there is something that it may be at work on.
+    return _with_peers(verdict, [peer for peer in peers if checkpoint.tables or peer.is_known])
+
+
+def _peers(context: Context) -> tuple[tuple[Peer, ...], tuple[str, ...]]:
+    find = getattr(context.services, "peers", None)
+    try:
+        return (find() if find is not None else ()), ()
+    except CouldNotLook as error:
+        return (), (f"whether another Lightning is at work is not known: {error}",)
+
+
+def _at_work(peers: Sequence[Peer]) -> str:
+    return "; ".join(f"another Lightning is at work: process {peer.pid} shares {peer.shares}" for peer in peers)
+
+
+def _with_peers(verdict: Verdict, peers: Sequence[Peer]) -> Verdict:
+    """Add a finding for each peer; one that shares the target alone is let be, as an import into other tables may."""
+    findings = tuple(
+        Finding("live", _at_work([peer]), None, {"pid": peer.pid, "kind": str(peer.kind)}) for peer in peers
+    )
+    status = Status.WARN if findings and verdict.status is Status.PASS else verdict.status
+    return replace(verdict, status=status, findings=verdict.findings + findings)
 
 
 def _unreadable(context: Context, error: CouldNotLook) -> Verdict:
@@ -71,15 +107,15 @@ def _answer(
 ) -> Verdict:
     if not judgement.tables:
         return _answer_whole(context, checkpoint, judgement)
-    answers = _ask(context, judgement)
+    answers = _limited(context, judgement, _ask(context, judgement))
     findings = (
         *(_finding(table) for table in judgement.tables),
         *(Finding("not-looked", text) for text in (*judgement.not_looked, *failures, *checkpoint.notes)),
-        *_doubling(context, judgement, answers),
+        *(finding for table in judgement.tables for finding in _doubts(table)),
     )
     refused = [answer for answer in answers if answer.word == "refuse"]
     if refused:
-        return Verdict(Status.BLOCK, _code(judgement), _refusal(checkpoint, judgement, refused), findings)
+        return Verdict(Status.BLOCK, _code(judgement), _refusal(context, checkpoint, judgement, refused), findings)
     plan = _plan(answers)
     status = Status.WARN if plan or len(findings) > len(judgement.tables) or _is_bad(judgement) else Status.PASS
     message = f"{judgement.verdict} checkpoint at {checkpoint.location} ({judgement.evidence}); {_course(plan)}"
@@ -99,17 +135,58 @@ def _answer_whole(context: Context, checkpoint: Checkpoint, judgement: Checkpoin
 def _ask(context: Context, judgement: CheckpointJudgement) -> list[_Answer]:
     asked = _ASKED_ALWAYS | {judgement.verdict}
     return [
-        _Answer(table, *checkpoint_answer(context.policy, table.record.table, table.verdict))
+        _Answer(
+            table,
+            *checkpoint_answer(context.policy, table.record.table, table.verdict, is_unsafe=bool(table.danger)),
+        )
         for table in judgement.tables
         if table.verdict in asked
     ]
+
+
+def _limited(context: Context, judgement: CheckpointJudgement, answers: Sequence[_Answer]) -> list[_Answer]:
+    """Turn answers that go beyond the policy's limits into refusals."""
+    limits = context.policy.checkpoint
+    if limits.require_fingerprint and not judgement.has_fingerprint:
+        return _refuse(answers, "checkpoint.require_fingerprint", "its first launch was not seen")
+    answers = [_limit_one(context, answer) for answer in answers]
+    acts = sum(_is_act(answer) for answer in answers)
+    if limits.max_tables and acts > limits.max_tables:
+        return _refuse(answers, "checkpoint.max_tables", f"{acts} entries would be treated")
+    return answers
+
+
+def _limit_one(context: Context, answer: _Answer) -> _Answer:
+    limits, table = context.policy.checkpoint, answer.table.record.table
+    if not _is_act(answer):
+        return answer
+    if limits.require_empty_before and not _was_empty(context, table):
+        [answer] = _refuse([answer], "checkpoint.require_empty_before", "not recorded to have been empty before")
+    rows = answer.table.record.rows
+    if answer.word == "destroy" and limits.max_rows_dropped and (rows is None or rows > limits.max_rows_dropped):
+        said = "an unknown number of" if rows is None else f"{rows}"
+        [answer] = _refuse([answer], "checkpoint.max_rows_dropped", f"{said} rows would be dropped")
+    return answer
+
+
+def _was_empty(context: Context, table: TableName) -> bool:
+    baseline = context.services.baselines().get(table)
+    return baseline is not None and (not baseline.existed or baseline.was_empty is True)
+
+
+def _is_act(answer: _Answer) -> bool:
+    return answer.word not in ("resume", "refuse")
+
+
+def _refuse(answers: Iterable[_Answer], key: str, why: str) -> list[_Answer]:
+    return [replace(answer, word="refuse", reason=f"per policy ({key}: {why})") for answer in answers]
 
 
 def _plan(answers: Sequence[_Answer]) -> Plan | None:
     steps = tuple(
         Step(Action(answer.word), answer.table.record.table, f"{answer.table.verdict}; {answer.reason}")
         for answer in answers
-        if answer.word not in ("resume", "refuse")
+        if _is_act(answer)
     )
     return Plan(steps, f"{len(steps)} entries of the checkpoint are treated before the import") if steps else None
 
@@ -119,29 +196,65 @@ def _course(plan: Plan | None) -> str:
 
 
 def _is_bad(judgement: CheckpointJudgement) -> bool:
-    return judgement.verdict in (CheckpointVerdict.STALE, CheckpointVerdict.FAILED, CheckpointVerdict.FINISHED)
+    return judgement.verdict in (_ASKED_ALWAYS | {CheckpointVerdict.FINISHED}) - {CheckpointVerdict.RESUMABLE}
 
 
 def _code(judgement: CheckpointJudgement) -> str:
     return f"checkpoint-{judgement.verdict}"
 
 
-def _refusal(checkpoint: Checkpoint, judgement: CheckpointJudgement, refused: Sequence[_Answer]) -> str:
+def _refusal(
+    context: Context, checkpoint: Checkpoint, judgement: CheckpointJudgement, refused: Sequence[_Answer]
+) -> str:
     """Say what is wrong, with which tables, why it is refused and what to do: read at night, by someone in haste."""
     first = next((answer for answer in refused if answer.table.verdict is judgement.verdict), refused[0])
+    first = next((answer for answer in refused if answer.table.danger and not _is_bad(judgement)), first)
     names = [str(answer.table.record.table) for answer in refused]
     more = f" and {len(names) - _NAMES_SHOWN_MOST} more" if len(names) > _NAMES_SHOWN_MOST else ""
+    judged = first.table
     return (
         f"{judgement.verdict} checkpoint at {checkpoint.location}: {', '.join(names[:_NAMES_SHOWN_MOST])}{more}; "
-        f"{first.table.record.table}: {first.table.evidence}; refused {first.reason}. {_NEXT[first.table.verdict]}"
+        f"{judged.record.table}: {judged.danger or judged.evidence}; refused {first.reason}. {_next(context, judged)}"
     )
 
 
+def _next(context: Context, judged: TableJudgement) -> str:
+    """Say what to do about one table, with the command to type where there is one."""
+    remove = _control(context, "remove", judged.record.table)
+    if judged.danger:
+        return _next_unsafe(context, judged, remove)
+    if judged.verdict is CheckpointVerdict.FAILED:
+        return f"{_NEXT[judged.verdict]}: {_control(context, 'error-destroy', judged.record.table)}"
+    if judged.verdict in (CheckpointVerdict.STALE, CheckpointVerdict.FINISHED):
+        return f"{_NEXT[judged.verdict]}: {remove}"
+    return _NEXT[judged.verdict]
+
+
+def _next_unsafe(context: Context, judged: TableJudgement, remove: str) -> str:
+    anew = f"to begin anew, empty the table and type: {remove}"
+    if context.task.backend == "tidb" and "no key" not in judged.danger and "read half" not in judged.danger:
+        return (
+            'Where the table has a key, set [conflict] strategy = "replace" in '
+            f"{context.task.config_file or 'the task'} and start again: rows sent again overwrite themselves; {anew}"
+        )
+    return f"{anew[0].upper()}{anew[1:]}"
+
+
+def _control(context: Context, mode: str, table: TableName) -> str:
+    config = f" --config={shlex.quote(str(context.task.config_file))}" if context.task.config_file else ""
+    return f"tidb-lightning-ctl{config} --checkpoint-{mode}={shlex.quote(str(table))}"
+
+
+_NEXT_LIVE = "Wait until it has ended, or stop it if it is not wanted"
 _NEXT_UNREADABLE = (
     "Lightning might take it for a new one, or go on from the part before the damage: restore a copy, or move it aside "
     "and empty the tables to begin anew"
 )
 _NEXT = {
+    CheckpointVerdict.FOREIGN: (
+        "It is another import's: give this one a checkpoint of its own (checkpoint.dsn, or checkpoint.schema with the "
+        "mysql driver), or go back to the task that it was made by"
+    ),
     CheckpointVerdict.STALE: (
         "Lightning may skip what it takes for imported: remove these entries from the checkpoint and empty the tables "
         "to import them anew"
@@ -150,10 +263,10 @@ _NEXT = {
         "Mend what failed, then treat these entries: destroy drops the table with its entry, ignore keeps both"
     ),
     CheckpointVerdict.FINISHED: (
-        "Nothing is left to do; to import again, empty the tables and remove the checkpoint; to let Lightning look for "
-        'tables that have no entry, set checkpoint.finished = "resume"'
+        "Nothing is left to do; to let Lightning look for tables that have no entry, set checkpoint.on.finished = "
+        '"resume"; to import again, empty the tables and remove the checkpoint'
     ),
-    CheckpointVerdict.RESUMABLE: 'To go on from it, set checkpoint.resumable = "resume"; to begin anew, remove it',
+    CheckpointVerdict.RESUMABLE: 'To go on from it, set checkpoint.on.resumable = "resume"; to begin anew, remove it',
 }
 
 
@@ -177,25 +290,8 @@ def _finding(judged: TableJudgement) -> Finding:
     return Finding(judged.verdict.value, message, record.table, data)
 
 
-def _doubling(context: Context, judgement: CheckpointJudgement, answers: Sequence[_Answer]) -> list[Finding]:
-    """Warn where a resume may send rows again that are in the target already.
-
-    The logical backend commits batches before it records them, so whatever was in flight at a stop is sent
-    twice: error 1062 where there is a key, doubled rows and exit 0 where there is none.
-    """
-    if context.task.backend != "tidb":
-        return []
-    resumed = [
-        answer.table.record.table
-        for answer in answers
-        if answer.word == "resume" and answer.table.verdict is CheckpointVerdict.RESUMABLE and answer.table.record.kvs
-    ]
-    return [
-        Finding(
-            "resume-may-double",
-            f"{table}: rows in flight when the earlier run stopped are sent again: error 1062 where the table has a "
-            'key (conflict.strategy = "replace" gets past it), rows twice where it has none',
-            table,
-        )
-        for table in resumed
-    ]
+def _doubts(judged: TableJudgement) -> list[Finding]:
+    """Tell why a resume is not safe, and what could not be ruled out."""
+    table = judged.record.table
+    danger = [Finding("resume-not-safe", f"{table}: {judged.danger}", table)] if judged.danger else []
+    return danger + [Finding("resume-in-doubt", f"{table}: {doubt}", table) for doubt in judged.doubts]

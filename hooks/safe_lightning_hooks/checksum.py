@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from safe_lightning.api import (
@@ -19,6 +20,7 @@ from safe_lightning.api import (
     TableName,
     Verdict,
     causes_by_table,
+    incomplete_cause,
     mismatch_facts,
     plan_remedy,
     remedy_for,
@@ -40,7 +42,7 @@ def explain(context: Context) -> Verdict:
         raise CouldNotLook("there is no report of an import to explain")
     baselines, note = _baselines(context)
     causes = causes_by_table(report, partial(_facts, context, report, baselines))
-    plan = plan_remedy(report, causes, partial(remedy_for, context.policy))
+    plan = plan_remedy(report, causes, partial(remedy_for, context.policy), context.task.checksum == "required")
     if causes:
         return _mismatch(causes, plan, note)
     if report.checksum_incomplete:
@@ -65,7 +67,9 @@ def _facts(
     before = baselines.get(table) if table else None
     had_rows = None if before is None else _had_rows(before)
     incremental = context.task.values.get("tikv-importer.incremental-import") is True
-    return mismatch_facts(report, table, comparison, had_rows, incremental or context.task.parallel_import)
+    parallel = context.task.parallel_import
+    facts = mismatch_facts(report, table, comparison, had_rows, incremental or parallel)
+    return replace(facts, is_parallel=parallel)
 
 
 def _had_rows(before: TableBaseline) -> bool | None:
@@ -114,4 +118,6 @@ def _cause_data(cause: Cause) -> dict[str, object]:
 def _incomplete(report: ImportReport, plan: Plan | None) -> Verdict:
     why = f": {report.root_error}" if report.root_error else ""
     message = f"the checksum could not be completed, which proves nothing either way{why}"
-    return Verdict(Status.WARN, "checksum-incomplete", message, (), plan)
+    cause = incomplete_cause(report)
+    data = {"causes": [_cause_data(cause)]} if cause else {}
+    return Verdict(Status.WARN, "checksum-incomplete", message, (), plan, data)

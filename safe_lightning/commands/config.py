@@ -13,7 +13,7 @@ import typer
 
 from safe_lightning.commands.output import fail, show_bytes
 from safe_lightning.core.exitcodes import ExitCode
-from safe_lightning.policy.problem import PolicyError, Problem, printable
+from safe_lightning.policy.problem import KeyPath, PolicyError, Problem, printable
 
 if TYPE_CHECKING:
     from safe_lightning.policy.listing import Effective
@@ -107,12 +107,17 @@ def to_toml(values: list[Effective]) -> Iterator[str]:
     """Write the values as TOML with their origins as comments, single keys first and the lists of tables behind."""
     from safe_lightning.policy.writing import toml_value
 
-    for holder, entries in groupby(values, key=lambda entry: entry.path[:2] if len(entry.path) > 2 else ()):
+    for holder, entries in groupby(values, key=_list_entry):
         if holder:
             yield from ("", f"[[{holder[0]}]]")
         lines = [(f"{entry.path[-1] if holder else entry.key} = {toml_value(entry.value)}", entry) for entry in entries]
         width = max((len(line) for line, _ in lines if len(line) <= _ALIGNED_COLUMNS_MOST), default=0)
         yield from (f"{line:<{width}}  # {entry.origin}" for line, entry in lines)
+
+
+def _list_entry(value: Effective) -> KeyPath:
+    """Name the entry of a list of tables that a key belongs to; () for a key that stands alone."""
+    return value.path[:2] if len(value.path) > 1 and isinstance(value.path[1], int) else ()
 
 
 @app.command()

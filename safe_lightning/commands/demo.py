@@ -1,4 +1,4 @@
-"""``demo``: three acts on shipped data, in a sandbox, explained on screen."""
+"""``demo``: four acts on shipped data, in a sandbox, explained on screen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def demo(
     """Show in a minute what a guarded import is: a clean one, a checksum mismatch, a leftover checkpoint.
 
     Everything happens in a sandbox with stand-ins; no cluster is needed and nothing of yours is touched.
-    Exit code 0 means that all three acts ended as announced.
+    Exit code 0 means that all four acts ended as announced.
     """
     from safe_lightning.cli import drop_in
     from safe_lightning.rehearsal.acts import play_all

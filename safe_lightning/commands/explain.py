@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from safe_lightning.commands.output import fail, show_bytes
-from safe_lightning.core.cause import Cause, causes_by_table, mismatch_facts
+from safe_lightning.core.cause import Cause, causes_by_table, incomplete_cause, mismatch_facts
 from safe_lightning.core.exitcodes import ExitCode
 from safe_lightning.core.outcome import EXPLANATIONS
 from safe_lightning.core.redact import redact
@@ -99,14 +99,17 @@ def comparison(checksum: Comparison | None) -> dict[str, Any] | None:
 
 
 def _totals(totals: Totals | None) -> dict[str, int | None] | None:
-    return {"checksum": totals.checksum, "kvs": totals.kvs, "bytes": totals.bytes} if totals else None
+    return {"checksum": totals.checksum, "kvs": totals.kvs, "bytes": totals.bytes_or_none} if totals else None
 
 
 def causes_of(report: ImportReport) -> list[Cause]:
     """Rank the causes over all mismatched tables, each named once; what stood there before is not known.
 
-    Where several tables mismatch, each line of evidence begins with its table.
+    Where several tables mismatch, each line of evidence begins with its table. A checksum that was not completed has
+    one cause of its own, which says what kept it from being completed.
     """
+    if incomplete := incomplete_cause(report):
+        return [incomplete]
     by_table = causes_by_table(report, lambda table, totals: mismatch_facts(report, table, totals, None))
     found: dict[str, list[Cause]] = {}
     for table, causes in by_table.items():

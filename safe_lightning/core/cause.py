@@ -7,17 +7,31 @@ once". An encoding or character-set problem alone cannot do that, as both sides 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from safe_lightning.core.tables import Comparison, TableName, Totals
+from safe_lightning.core.causes.catalogue import BY_NAME, CATALOGUE
+from safe_lightning.core.causes.incomplete import kind_of
+from safe_lightning.core.causes.model import Cause, Gap, MismatchFacts
+from safe_lightning.core.causes.names import CHECKSUM_INCOMPLETE, UNEXPLAINED
+from safe_lightning.core.clues import Clues, TableClues
+from safe_lightning.core.key_codec import BadKey, Kind
+from safe_lightning.core.outcome import Outcome
+from safe_lightning.core.row_key import decode_key, describe_key
+from safe_lightning.core.tables import Comparison, TableName
 from safe_lightning.core.verdict import ImportReport
 
-LEFTOVER_CHECKPOINT = "leftover-checkpoint"
-KEY_CONFLICTS = "key-conflicts"
-ROWS_BEFORE = "rows-before"
-UNEXPLAINED = "unexplained"
-#: Not a cause of a mismatch: the comparison itself did not take place (GC life time, EOF, time-out, privilege).
-CHECKSUM_INCOMPLETE = "checksum-incomplete"
+__all__ = [
+    "CHECKSUM_INCOMPLETE",
+    "TIE_MARGIN",
+    "UNEXPLAINED",
+    "Cause",
+    "MismatchFacts",
+    "causes_by_table",
+    "find_causes",
+    "incomplete_cause",
+    "is_mismatch",
+    "mismatch_facts",
+    "tied",
+]
 
 #: How a report words a table whose checksum was compared and differs.
 MISMATCH_STATUS = "checksum-mismatch"
@@ -25,64 +39,23 @@ MISMATCH_STATUS = "checksum-mismatch"
 TIE_MARGIN = 0.1
 
 
-@dataclass(frozen=True)
-class MismatchFacts:
-    """What is known of one mismatched table; None is 'not known' and never 'no'.
-
-    ``duplicate_keys_skipped`` counts the log's ``duplicated key found, skip write`` lines of the whole run;
-    ``tables_sharing_skips`` says among how many mismatched tables they may be spread.
-    """
-
-    comparison: Comparison
-    keys_per_row: int | None = None
-    was_resumed: bool = False
-    duplicate_keys_skipped: int = 0
-    tables_sharing_skips: int = 1
-    had_rows_before: bool | None = None
-    admits_old_rows: bool = False
-    version: str | None = None
-
-
-@dataclass(frozen=True)
-class Cause:
-    """A possible cause: how sure we are (0 to 1), why, and what would settle it."""
-
-    name: str
-    confidence: float
-    evidence: tuple[str, ...]
-    settle: str
-
-
-@dataclass(frozen=True)
-class Gap:
-    """Both sides of a comparison; ``missing`` pairs are in the source's sum but not in the cluster."""
-
-    remote: Totals
-    local: Totals
-
-    @property
-    def missing(self) -> int:
-        """Pairs that the cluster lacks; negative where it has too many."""
-        return self.local.kvs - self.remote.kvs
-
-    def __str__(self) -> str:
-        difference, size = self.remote.kvs - self.local.kvs, self.remote.bytes - self.local.bytes
-        return (
-            f"in the cluster {self.remote.kvs:,} key-value pairs ({self.remote.bytes:,} bytes), from the source "
-            f"{self.local.kvs:,} ({self.local.bytes:,} bytes): {difference:+,} pairs, {size:+,} bytes"
-        )
-
-
 def find_causes(facts: MismatchFacts) -> tuple[Cause, ...]:
     """Rank what can have caused a mismatch, the likeliest first; never empty."""
     gap = _gap(facts.comparison)
     if gap is None:
-        return (Cause(UNEXPLAINED, 1.0, ("the totals of both sides are not known",), _SETTLE_UNEXPLAINED),)
-    found = [cause for judge in CAUSES if (cause := judge(facts, gap))]
+        return (_cause(UNEXPLAINED, 1.0, ("the totals of both sides are not known",)),)
+    found = []
+    for entry in CATALOGUE:
+        if entry.judge and (seen := entry.judge(facts, gap)):
+            found.append(_cause(entry.name, seen.confidence, (str(gap), *seen.lines)))
     best = max((cause.confidence for cause in found), default=0.0)
     if best < 0.5:
-        found.append(_unexplained(facts, gap, round(1.0 - best, 2)))
+        found.append(_cause(UNEXPLAINED, round(1.0 - best, 2), (str(gap),)))
     return tuple(sorted(found, key=lambda cause: -cause.confidence))
+
+
+def _cause(name: str, confidence: float, evidence: tuple[str, ...]) -> Cause:
+    return Cause(name, confidence, evidence, BY_NAME[name].settle)
 
 
 def tied(causes: Sequence[Cause]) -> tuple[Cause, ...]:
@@ -94,150 +67,6 @@ def _gap(comparison: Comparison) -> Gap | None:
     if comparison.remote is None or comparison.local is None:
         return None
     return Gap(comparison.remote, comparison.local)
-
-
-def _key_conflicts(facts: MismatchFacts, gap: Gap) -> Cause | None:
-    """Suspect rows that share a primary or unique key: each pair is counted when encoded, but stored once."""
-    if gap.missing <= 0 or gap.remote.kvs == 0:
-        return None
-    for judge in (_skips, _exact_copies, _whole_multiple):
-        if seen := judge(facts, gap):
-            confidence, line = seen
-            return Cause(KEY_CONFLICTS, confidence, (str(gap), line, _rows_lost(facts, gap)), _SETTLE_KEYS)
-    confidence, line = _by_gap_alone(facts, gap)
-    return Cause(KEY_CONFLICTS, confidence, (str(gap), line, _rows_lost(facts, gap)), _SETTLE_KEYS)
-
-
-def _skips(facts: MismatchFacts, gap: Gap) -> tuple[float, str] | None:
-    skipped = facts.duplicate_keys_skipped
-    if not skipped:
-        return None
-    line = f"the log has {skipped:,} times `duplicated key found, skip write`; {gap.missing:,} pairs are missing"
-    if facts.tables_sharing_skips > 1:
-        return 0.8, f"{line}; to which of the {facts.tables_sharing_skips} mismatched tables they belong is not said"
-    return (0.95, f"{line}: exactly as many") if skipped == gap.missing else (0.8, line)
-
-
-def _exact_copies(facts: MismatchFacts, gap: Gap) -> tuple[float, str] | None:
-    # The checksum is an XOR over all pairs: what occurs an even number of times cancels out.
-    if gap.local.checksum is None:
-        return None
-    if gap.local.checksum == gap.remote.checksum:
-        return 0.9, "both XOR checksums are equal: every surplus pair of the source is an exact copy of another one"
-    if gap.local.checksum == 0 and _multiple(gap) == 2:
-        return 0.9, "the source's XOR checksum is 0 and its totals are twice the cluster's: every row was read twice"
-    return None
-
-
-def _whole_multiple(facts: MismatchFacts, gap: Gap) -> tuple[float, str] | None:
-    if (times := _multiple(gap)) < 2 or facts.was_resumed:
-        return None
-    return 0.7, f"the source's pairs and bytes are exactly {times} times the cluster's: each key was read {times} times"
-
-
-def _multiple(gap: Gap) -> int:
-    times, rest = divmod(gap.local.kvs, gap.remote.kvs)
-    return times if not rest and gap.local.bytes == times * gap.remote.bytes else 0
-
-
-def _by_gap_alone(facts: MismatchFacts, gap: Gap) -> tuple[float, str]:
-    per_row = facts.keys_per_row
-    if per_row and gap.missing % per_row:
-        line = f"{gap.missing:,} missing pairs are no multiple of {per_row} pairs per row"
-        return 0.6, f"{line}: single index entries are missing, as when unique keys collide"
-    if facts.was_resumed:
-        return 0.3, "the cluster has fewer pairs than the source, as when keys collide; the log names no such key"
-    return 0.5, "the cluster has fewer pairs than the source, most often because rows share a primary or unique key"
-
-
-def _rows_lost(facts: MismatchFacts, gap: Gap) -> str:
-    if not facts.keys_per_row:
-        return f"at most {gap.missing:,} rows are concerned (the number of keys per row is not known)"
-    least = -(-gap.missing // facts.keys_per_row)
-    return f"with {facts.keys_per_row} keys per row, between {least:,} and {gap.missing:,} rows are concerned"
-
-
-def _leftover_checkpoint(facts: MismatchFacts, gap: Gap) -> Cause | None:
-    """Suspect the checkpoint of an earlier run, which may claim work that the cluster does not hold (any more)."""
-    if not facts.was_resumed:
-        return None
-    resumed = "the table was resumed from an earlier run's checkpoint, whose sums are part of the source's side"
-    confidence, line = _judge_resume(facts, gap)
-    return Cause(LEFTOVER_CHECKPOINT, confidence, (str(gap), resumed, line), _SETTLE_LEFTOVER)
-
-
-def _judge_resume(facts: MismatchFacts, gap: Gap) -> tuple[float, str]:
-    if gap.remote.kvs == 0:
-        return 0.9, "the cluster holds nothing of it: the table is empty or was created anew since"
-    if gap.missing > 0 and facts.duplicate_keys_skipped:
-        return 0.2, "pairs are missing, but the log's skipped duplicate keys explain that as well"
-    if gap.missing > 0:
-        return 0.75, f"{gap.missing:,} pairs that the checkpoint took for imported are not there"
-    if gap.missing < 0:
-        return 0.4, "the cluster has more than the checkpoint knows of: rows may have been written twice"
-    return 0.3, "the number of pairs agrees, their content does not"
-
-
-def _rows_before(facts: MismatchFacts, gap: Gap) -> Cause | None:
-    """Suspect rows that stood in the table before the import, or that somebody else wrote."""
-    if facts.had_rows_before is False:
-        return None
-    confidence, line = _judge_old_rows(facts, gap)
-    return Cause(ROWS_BEFORE, confidence, (str(gap), line), _SETTLE_ROWS) if confidence else None
-
-
-def _judge_old_rows(facts: MismatchFacts, gap: Gap) -> tuple[float, str]:
-    is_known = facts.had_rows_before is True
-    if gap.missing < 0 and is_known:
-        return 0.95, f"the table was not empty before; {-gap.missing:,} pairs are not from this import"
-    if gap.missing < 0:
-        return 0.5, f"{-gap.missing:,} pairs are not from this import; if the table was empty before is not known"
-    if is_known and facts.duplicate_keys_skipped:
-        return 0.3, "the table was not empty before, but the log's skipped duplicate keys explain the gap as well"
-    if is_known:
-        return 0.5, "the table was not empty before; old rows whose key a new row has count twice, yet are stored once"
-    if facts.admits_old_rows:
-        return 0.3, "the task imports into tables that may hold rows (incremental or parallel import)"
-    return 0.0, ""
-
-
-def _unexplained(facts: MismatchFacts, gap: Gap, confidence: float) -> Cause:
-    lines = [str(gap), *(line for applies, line in _HINTS if applies(facts, gap))]
-    return Cause(UNEXPLAINED, confidence, tuple(lines), _SETTLE_UNEXPLAINED)
-
-
-Judge = Callable[[MismatchFacts, Gap], Cause | None]
-
-#: Every cause is one function; a new one is one more line.
-CAUSES: tuple[Judge, ...] = (_key_conflicts, _leftover_checkpoint, _rows_before)
-
-_HINTS: tuple[tuple[Callable[[MismatchFacts, Gap], bool], str], ...] = (
-    (
-        lambda f, g: g.remote.kvs == 0,
-        "nothing arrived: the table was dropped, created anew or truncated during the run, or this is not the cluster",
-    ),
-    (
-        lambda f, g: g.missing < 0 and f.had_rows_before is False,
-        "the table was empty before, so somebody else wrote to it during the import, or a second Lightning did",
-    ),
-    (
-        lambda f, g: g.missing == 0,
-        "as many pairs as expected, yet other ones: rows were changed meanwhile, or losses and additions cancel out",
-    ),
-    (
-        lambda f, g: (f.version or "") in {"v5.1.0", "v5.1.1"},
-        "releases 5.1.0 and 5.1.1 report false mismatches (pingcap/br#1403)",
-    ),
-    (
-        lambda f, g: f.version == "v5.3.0" and g.remote.kvs >= 2 * g.local.kvs > 0,
-        "release 5.3.0 compares one instance of a parallel import with the whole table (pingcap/tidb#29692)",
-    ),
-)
-
-_SETTLE_KEYS = "count rows per primary and unique key in the source, or run ADMIN CHECK TABLE in the cluster"
-_SETTLE_LEFTOVER = "compare the table's id and age with the checkpoint's, or count one source file's rows there"
-_SETTLE_ROWS = "look in the cluster for rows whose keys are not in the source, and for other writers during the import"
-_SETTLE_UNEXPLAINED = "run ADMIN CHECKSUM TABLE and ADMIN CHECK TABLE now and compare with the log's `local checksum`"
 
 
 def causes_by_table(
@@ -259,20 +88,106 @@ def is_mismatch(status: str) -> bool:
     return status == MISMATCH_STATUS
 
 
+def incomplete_cause(report: ImportReport) -> Cause | None:
+    """Say what kept a checksum from being completed; None for every other end."""
+    if report.outcome is not Outcome.CHECKSUM_INCOMPLETE:
+        return None
+    why = f"not a mismatch, nothing is proven wrong: {kind_of(report.root_error or report.reason)}"
+    return _cause(CHECKSUM_INCOMPLETE, 1.0, (why,))
+
+
 def mismatch_facts(
     report: ImportReport,
     table: TableName | None,
     comparison: Comparison,
     had_rows_before: bool | None,
-    admits_old_rows: bool = False,
+    admits_old_rows: bool | None = None,
 ) -> MismatchFacts:
-    """Gather the facts of one table from a report and from what stood in the target before."""
+    """Gather the facts of one table from a report and from what stood in the target before (None: not recorded)."""
+    clues = report.clues or Clues()
+    own = clues.tables.get(table, TableClues()) if table else TableClues()
+    keys = _keys_of(clues, table, report)
+    rows, per_row = _rows(own)
     return MismatchFacts(
         comparison=comparison,
-        was_resumed=table in report.resumed_tables,
+        table=table,
+        own=own.own,
+        base=own.base,
+        keys_per_row=per_row,
+        rows_in_source=rows,
+        had_rows_before=_rows_before(had_rows_before, own),
+        admits_old_rows=_admits(clues) if admits_old_rows is None else admits_old_rows,
+        is_parallel=_flag(clues, "tikv-importer.parallel-import"),
+        was_resumed=True if table is not None and table in report.resumed_tables else own.was_resumed,
         duplicate_keys_skipped=report.duplicate_keys_skipped,
         tables_sharing_skips=sum(is_mismatch(result.status) for result in report.tables),
-        had_rows_before=had_rows_before,
-        admits_old_rows=admits_old_rows,
+        keys_shown=tuple(describe_key(key, clues.table_ids) for key in keys),
+        has_text_keys=_hold_text(keys),
+        conflict_strategy=_strategy(clues),
+        lightning_schemas=clues.lightning_schemas,
+        engines=own.engines,
+        lost_engines=own.lost_engines,
+        files=own.files,
         version=report.version,
     )
+
+
+def _keys_of(clues: Clues, table: TableName | None, report: ImportReport) -> tuple[str, ...]:
+    """Return the logged keys that may be this table's: those of tables known to be others are left out."""
+    if table is None:
+        return clues.skipped_keys
+    others = {number for number, name in clues.table_ids.items() if name != table}
+    return tuple(key for key in clues.skipped_keys if _table_id(key) not in others)
+
+
+def _table_id(key: str) -> int | None:
+    try:
+        return decode_key(key).table_id
+    except BadKey:
+        return None
+
+
+def _hold_text(keys: Sequence[str]) -> bool | None:
+    kinds = set[Kind]()
+    for key in keys:
+        try:
+            kinds |= {value.kind for value in decode_key(key).values}
+        except BadKey:
+            continue
+    return (Kind.BYTES in kinds) if kinds else None
+
+
+def _rows(clues: TableClues) -> tuple[int | None, int | None]:
+    """Count the source's rows and the pairs of each: data engines hold one pair a row, engine -1 all index entries."""
+    if clues.was_resumed or not clues.engines:
+        return None, None
+    rows = sum(engine.kvs for engine in clues.engines if engine.engine != "-1")
+    entries = sum(engine.kvs for engine in clues.engines if engine.engine == "-1")
+    is_whole = clues.own is None or clues.own.kvs == rows + entries
+    if not rows or not is_whole:
+        return None, None
+    return rows, 1 + entries // rows if entries % rows == 0 else None
+
+
+def _rows_before(recorded: bool | None, clues: TableClues) -> bool | None:
+    if recorded is not None:
+        return recorded
+    if clues.base is not None:
+        return bool(clues.base.kvs)
+    return False if clues.was_empty else None
+
+
+def _flag(clues: Clues, key: str) -> bool | None:
+    value = clues.config.get(key)
+    return value if isinstance(value, bool) else None
+
+
+def _admits(clues: Clues) -> bool:
+    return bool(_flag(clues, "tikv-importer.incremental-import") or _flag(clues, "tikv-importer.parallel-import"))
+
+
+def _strategy(clues: Clues) -> str | None:
+    for key in ("conflict.strategy", "tikv-importer.duplicate-resolution"):
+        if value := clues.config.get(key):
+            return str(value)
+    return None

@@ -64,6 +64,8 @@ class CheckpointVerdict(StrEnum):
     FINISHED = "finished"
     FAILED = "failed"
     STALE = "stale"
+    FOREIGN = "foreign"
+    LIVE = "live"
     UNREADABLE = "unreadable"
 
 
@@ -80,6 +82,20 @@ class TaskRecord:
     pd_addr: str = ""
     sorted_kv_dir: str = ""
     lightning_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A source file as a checkpoint lists it; ``size_bytes`` is 0 where it does not tell.
+
+    ``is_done``: all of its chunks are. ``is_half_read``: one of them was begun and is not done.
+    """
+
+    path: str
+    size_bytes: int = 0
+    is_compressed: bool = False
+    is_done: bool = False
+    is_half_read: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +121,8 @@ class TableRecord:
     rows: int | None = None
     created_at: float | None = None
     updated_at: float | None = None
+    files: tuple[FileRecord, ...] | None = None
+    begun_engines: frozenset[int] = frozenset()
 
     @property
     def failed_status(self) -> int:

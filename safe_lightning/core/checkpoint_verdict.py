@@ -1,47 +1,54 @@
-"""What a leftover checkpoint is, judged from its records and from the target as it stands now.
+"""What a leftover checkpoint is, judged from its records and from target, source and task as they stand now.
 
-Per table, the first that holds: stale, failed, finished, fresh, resumable. Stale comes before failed, because the
-answers to a failure (destroy above all) must never meet a table that is not the one that failed; a failed table
-that is simply gone stays failed, as Lightning refuses it as such. The store as a whole: stale or failed if any
-table is; else finished if every table with data is and the source is not known to hold others; else resumable. A
-store without tables is fresh.
+Per table, the first that holds: foreign, stale, failed, finished, fresh, resumable. Foreign and stale come before
+failed, because the answers to a failure (destroy above all) must never meet a table that is not the one that failed; a
+failed table that is simply gone stays failed, as Lightning refuses it as such. The store as a whole: foreign, stale or
+failed if any table is; else finished if every table with data is and the source is not known to hold others; else
+resumable. A store without tables is fresh.
+
+A resumable table may carry a danger: what makes a resume lose or double rows though the checkpoint looks fine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from safe_lightning.core.checkpoint import (
     DONE,
-    IMPORTED,
     LOADED,
-    MAX_INVALID,
     Checkpoint,
     CheckpointVerdict,
     TableRecord,
     TaskRecord,
     status_name,
 )
+from safe_lightning.core.fingerprint import Fingerprint, Place, differences, target_doubt
+from safe_lightning.core.resume_safety import TaskNow, judge_resume
+from safe_lightning.core.source_state import SourceState, changes_since_checkpoint, changes_since_launch, written_after
+from safe_lightning.core.staleness import LOGICAL, MARGIN_SECONDS, has_begun, is_same_table, staleness
 from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import TableFacts
 
-#: Creation times are whole seconds and clocks are compared to within one.
-_MARGIN_SECONDS = 2.0
-_LOGICAL = {"tidb"}
 _LAST_STATUS_OF_OLD_LOGICAL = 140
 _NAMES_SHOWN_MOST = 5
+_CHANGES_SHOWN_MOST = 2
 
 
 @dataclass(frozen=True)
 class TableJudgement:
-    """One table's verdict, and the sentence that carries it."""
+    """One table's verdict, and the sentence that carries it.
+
+    ``danger``: why resuming it is not safe although it is resumable. ``doubts``: what could not be ruled out.
+    """
 
     record: TableRecord
     verdict: CheckpointVerdict
     evidence: str
+    danger: str = ""
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,21 @@ class CheckpointJudgement:
     evidence: str
     tables: tuple[TableJudgement, ...] = ()
     not_looked: tuple[str, ...] = ()
+    has_fingerprint: bool = False
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a checkpoint is compared with besides the target; None where it could not be learned.
+
+    ``lost_engines``: engines whose folder of sorted pairs is not there.
+    """
+
+    place: Place = field(default_factory=Place)
+    task: TaskNow = field(default_factory=TaskNow)
+    source: SourceState | None = None
+    fingerprint: Fingerprint | None = None
+    lost_engines: AbstractSet[tuple[TableName, int]] = frozenset()
 
 
 def judge_checkpoint(
@@ -59,22 +81,52 @@ def judge_checkpoint(
     targets: Mapping[TableName, TableFacts] | None,
     now: float,
     source: AbstractSet[TableName] | None = None,
+    around: Surroundings | None = None,
 ) -> CheckpointJudgement:
-    """Judge a checkpoint. ``targets`` is None where the target was not looked at: then nothing can be stale.
+    """Judge a checkpoint. ``targets`` is None where the target was not looked at: then it shows nothing stale.
 
     All times are on one clock (see Checkpoint and Target); ``now`` only tells whether that clock jumped back.
     ``source`` names the tables of the source where they are known: one without an entry is imported from its start
     (a table that was destroyed or added), so a store that is finished for all others does not make an empty run.
+    Without ``around`` only checkpoint and target are judged, not whether a resume is safe.
     """
     if not checkpoint.exists:
         return CheckpointJudgement(CheckpointVerdict.NONE, f"there is no checkpoint at {checkpoint.location}")
     if not checkpoint.tables:
         return CheckpointJudgement(CheckpointVerdict.FRESH, f"the checkpoint at {checkpoint.location} holds no table")
-    tables = tuple(_judge_table(checkpoint, record, _facts(targets, record)) for record in checkpoint.tables)
+    why_foreign = _foreignness(checkpoint.task, around)
+    tables = tuple(
+        TableJudgement(record, CheckpointVerdict.FOREIGN, why_foreign)
+        if why_foreign
+        else _judge_table(checkpoint, record, _facts(targets, record), around)
+        for record in checkpoint.tables
+    )
     missing = sorted((source or set()) - {record.table for record in checkpoint.tables})
     verdict = _together(tables, bool(missing))
     evidence = _summary(tables) + (f"; the source also holds {_names(missing)}, without an entry" if missing else "")
-    return CheckpointJudgement(verdict, evidence, tables, tuple(_not_looked(checkpoint, targets, now)))
+    if why_foreign:
+        evidence = f"{evidence}: {why_foreign}"
+    has_fingerprint = around is not None and around.fingerprint is not None and around.fingerprint.is_first_launch
+    doubt = target_doubt(_stored_place(checkpoint.task, around), around.place) if around is not None else ""
+    not_looked = (*_not_looked(checkpoint, targets, now), *([doubt] if doubt else []))
+    return CheckpointJudgement(verdict, evidence, tables, not_looked, has_fingerprint)
+
+
+def place_of(task: TaskRecord) -> Place:
+    """Say which import a checkpoint names as its own."""
+    return Place(task.backend, task.source_dir, task.tidb_host, task.tidb_port, task.pd_addr, task.sorted_kv_dir)
+
+
+def _foreignness(task: TaskRecord | None, around: Surroundings | None) -> str:
+    """Say why the checkpoint is another import's."""
+    return "; ".join(differences(_stored_place(task, around), around.place)) if around is not None else ""
+
+
+def _stored_place(task: TaskRecord | None, around: Surroundings) -> Place:
+    """Say whose the checkpoint is: the store names the addresses, the fingerprint knows the cluster."""
+    seen = around.fingerprint.place if around.fingerprint is not None else Place()
+    stored = place_of(task) if task is not None else seen
+    return replace(stored, cluster_id=seen.cluster_id)
 
 
 def _facts(targets: Mapping[TableName, TableFacts] | None, record: TableRecord) -> TableFacts | None:
@@ -88,7 +140,7 @@ def _names(tables: list[TableName]) -> str:
 
 def _together(tables: tuple[TableJudgement, ...], has_missing: bool) -> CheckpointVerdict:
     verdicts = {table.verdict for table in tables}
-    for worst in (CheckpointVerdict.STALE, CheckpointVerdict.FAILED):
+    for worst in (CheckpointVerdict.FOREIGN, CheckpointVerdict.STALE, CheckpointVerdict.FAILED):
         if worst in verdicts:
             return worst
     with_data = {table.verdict for table in tables if table.record.chunks_total or table.record.status >= DONE}
@@ -99,19 +151,59 @@ def _together(tables: tuple[TableJudgement, ...], has_missing: bool) -> Checkpoi
 def _summary(tables: tuple[TableJudgement, ...]) -> str:
     counts = {verdict: sum(table.verdict is verdict for table in tables) for verdict in CheckpointVerdict}
     counted = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    return f"{len(tables)} table{'s' if len(tables) > 1 else ''}: {counted}"
+    unsafe = sum(bool(table.danger) for table in tables)
+    safety = f" ({unsafe} not safe to resume)" if unsafe else ""
+    return f"{len(tables)} table{'s' if len(tables) > 1 else ''}: {counted}{safety}"
 
 
-def _judge_table(checkpoint: Checkpoint, record: TableRecord, facts: TableFacts | None) -> TableJudgement:
-    why_stale = _staleness(checkpoint, record, facts) if facts is not None else ""
-    if why_stale:
-        return TableJudgement(record, CheckpointVerdict.STALE, why_stale)
+def _judge_table(
+    checkpoint: Checkpoint, record: TableRecord, facts: TableFacts | None, around: Surroundings | None
+) -> TableJudgement:
+    first_id = around.fingerprint.table_ids.get(record.table) if around and around.fingerprint else None
+    why_stale = staleness(checkpoint, record, facts, first_id) if facts is not None else ""
+    changes = _source_changes(record, around) if around is not None else ()
+    if why_stale or (changes and not record.failed_status):
+        return TableJudgement(record, CheckpointVerdict.STALE, why_stale or _say(changes))
     if record.failed_status:
         gone = "; the target table is gone" if facts is not None and not facts.exists else ""
         evidence = f"{status_name(record.failed_status)}: Lightning refuses to start until that is treated{gone}"
-        return TableJudgement(record, CheckpointVerdict.FAILED, evidence)
+        return TableJudgement(record, CheckpointVerdict.FAILED, evidence, doubts=changes)
     verdict, evidence = _progress(checkpoint.task, record)
-    return TableJudgement(record, verdict, evidence)
+    if verdict is not CheckpointVerdict.RESUMABLE or around is None:
+        return TableJudgement(record, verdict, evidence)
+    last = around.fingerprint.last if around.fingerprint else None
+    safety = judge_resume(record, facts, around.task, last)
+    proof = f"; {safety.proof}" if safety.proof else ""
+    return TableJudgement(record, verdict, evidence + proof, safety.danger, safety.doubts + _hints(record, around))
+
+
+def _source_changes(record: TableRecord, around: Surroundings) -> tuple[str, ...]:
+    """Say what became of a table's files, by the checkpoint's own list and by the fingerprint."""
+    lost = sorted(number for table, number in around.lost_engines if table == record.table)
+    folders = (f"the folder of engine {lost[0]} is missing in the sorted-kv-dir: its pairs are lost",) if lost else ()
+    if around.source is None:
+        return folders
+    now = around.source.tables.get(record.table)
+    if now is None and record.status >= DONE:
+        return folders  # nothing of it is asked for any more
+    seen = around.fingerprint
+    then = seen.source.tables.get(record.table) if seen is not None and seen.source is not None else None
+    since_launch = changes_since_launch(then, now) if then is not None else ()
+    return (*folders, *changes_since_checkpoint(record, now), *since_launch)
+
+
+def _say(changes: tuple[str, ...]) -> str:
+    more = f" and {len(changes) - _CHANGES_SHOWN_MOST} more changes" if len(changes) > _CHANGES_SHOWN_MOST else ""
+    return "; ".join(changes[:_CHANGES_SHOWN_MOST]) + more
+
+
+def _hints(record: TableRecord, around: Surroundings) -> tuple[str, ...]:
+    seen = around.fingerprint
+    if around.source is None or (seen is not None and seen.source is not None):
+        return ()  # the fingerprint knows better
+    later = written_after(record, around.source.tables.get(record.table))
+    more = f" and {len(later) - 1} more files" if len(later) > 1 else ""
+    return (f"{later[0]}{more} was written to after the checkpoint listed it, or copied",) if later else ()
 
 
 def _progress(task: TaskRecord | None, record: TableRecord) -> tuple[CheckpointVerdict, str]:
@@ -125,82 +217,8 @@ def _progress(task: TaskRecord | None, record: TableRecord) -> tuple[CheckpointV
 
 def _last_status(task: TaskRecord | None) -> int:
     """Tell where a table ends: 4.0 leaves out checksum and analyze on the logical backend."""
-    is_old = task is not None and task.lightning_version.lstrip("v").startswith("4.") and task.backend in _LOGICAL
+    is_old = task is not None and task.lightning_version.lstrip("v").startswith("4.") and task.backend in LOGICAL
     return _LAST_STATUS_OF_OLD_LOGICAL if is_old else DONE
-
-
-def _staleness(checkpoint: Checkpoint, record: TableRecord, facts: TableFacts) -> str:
-    """Say why the target table is not the one that the checkpoint speaks of; "" if nothing shows it."""
-    return next((why for test in _TESTS if (why := test(checkpoint, record, facts))), "")
-
-
-def _is_gone(checkpoint: Checkpoint, record: TableRecord, facts: TableFacts) -> str:
-    if facts.exists or record.failed_status or not _has_begun(record):
-        return ""
-    return f"the target table does not exist, yet the checkpoint says {_said(record)}"
-
-
-def _has_other_id(checkpoint: Checkpoint, record: TableRecord, facts: TableFacts) -> str:
-    if not record.table_id or facts.table_id is None or facts.table_id == record.table_id:
-        return ""
-    return (
-        f"the target table has id {facts.table_id}, the checkpoint's had {record.table_id}: "
-        "it was dropped and created again, or truncated"
-    )
-
-
-def _is_younger(checkpoint: Checkpoint, record: TableRecord, facts: TableFacts) -> str:
-    if facts.created_at is None or _is_same_table(record, facts) or not _has_begun(record):
-        return ""
-    entry = _entry_time(checkpoint, record)
-    if entry is None or facts.created_at <= entry + _MARGIN_SECONDS:
-        return ""
-    return (
-        f"the target table was created or altered at {_moment(facts.created_at)}, "
-        f"after the checkpoint's entry of {_moment(entry)}"
-    )
-
-
-def _has_lost_rows(checkpoint: Checkpoint, record: TableRecord, facts: TableFacts) -> str:
-    if facts.is_empty is not True or not record.kvs or not _has_rows_in_target(checkpoint.task, record):
-        return ""
-    return f"the target table is empty, yet the checkpoint says {_said(record)}"
-
-
-_TESTS: tuple[Callable[[Checkpoint, TableRecord, TableFacts], str], ...] = (
-    _is_gone,
-    _has_other_id,
-    _is_younger,
-    _has_lost_rows,
-)
-
-
-def _has_begun(record: TableRecord) -> bool:
-    return bool(record.kvs or record.chunks_done or record.failed_status or record.status > LOADED)
-
-
-def _is_same_table(record: TableRecord, facts: TableFacts) -> bool:
-    # Ids are never reused, so equal ones settle it; the physical backend itself alters the table afterwards.
-    return bool(record.table_id) and record.table_id == facts.table_id
-
-
-def _has_rows_in_target(task: TaskRecord | None, record: TableRecord) -> bool:
-    if task is not None and task.backend in _LOGICAL:
-        return True  # rows are committed before they are recorded
-    reached = (record.status, *(status for number, status in record.engines.items() if number >= 0))
-    # A failure at 12 or later (times ten) came after the rows of at least one engine were ingested.
-    return any(status >= IMPORTED or IMPORTED < status * 10 <= MAX_INVALID * 10 for status in reached)
-
-
-def _entry_time(checkpoint: Checkpoint, record: TableRecord) -> float | None:
-    # The physical backend (it stores ids) alters the table itself while it finishes it.
-    moments = (record.updated_at,) if record.table_id else (record.created_at, record.updated_at)
-    return next((moment for moment in moments if moment is not None), checkpoint.modified_at)
-
-
-def _said(record: TableRecord) -> str:
-    rows = f", {record.rows} rows" if record.rows else ""
-    return f"{status_name(record.status)} ({record.chunks_done} of {record.chunks_total} chunks done{rows})"
 
 
 def _moment(seconds: float) -> str:
@@ -215,18 +233,18 @@ def _not_looked(checkpoint: Checkpoint, targets: Mapping[TableName, TableFacts] 
         unseen = [record.table for record in checkpoint.tables if record.table not in targets]
         notes += [f"{table} was not looked at in the target" for table in unseen]
         notes += [note for record in checkpoint.tables if (note := _unknown(record, targets.get(record.table)))]
-    if checkpoint.modified_at is not None and checkpoint.modified_at > now + _MARGIN_SECONDS:
+    if checkpoint.modified_at is not None and checkpoint.modified_at > now + MARGIN_SECONDS:
         moment = _moment(checkpoint.modified_at)
         notes.append(f"the checkpoint was written at {moment}, which is yet to come: a clock jumped, ages may deceive")
     return notes
 
 
 def _unknown(record: TableRecord, facts: TableFacts | None) -> str:
-    if facts is None or not facts.exists or not _has_begun(record):
+    if facts is None or not facts.exists or not has_begun(record):
         return ""
     lacking = [
         *(["its id"] if record.table_id and facts.table_id is None else []),
-        *(["when it was created"] if facts.created_at is None and not _is_same_table(record, facts) else []),
+        *(["when it was created"] if facts.created_at is None and not is_same_table(record, facts) else []),
         *(["whether it holds rows"] if facts.is_empty is None else []),
     ]
     return f"{record.table}: the target does not tell {' and '.join(lacking)}" if lacking else ""

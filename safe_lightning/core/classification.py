@@ -7,13 +7,15 @@ must be earned: exit code 0, the child's own words, no sign of a cancel, and pro
 from __future__ import annotations
 
 from safe_lightning.core.error_text import classify_error, is_echo
-from safe_lightning.core.judgement import End, Evidence, Judgement, Rule, first_line, is_canceled
+from safe_lightning.core.judgement import End, Evidence, Judgement, Rule, first_line, is_canceled, says_success
 from safe_lightning.core.outcome import Outcome
 from safe_lightning.core.success import judge_success
 
 __all__ = ["End", "Evidence", "Judgement", "judge", "root_error"]
 
 _SIGPIPE = 13
+#: Logged as errors, yet Lightning itself goes on after them (pingcap/tidb-lightning#436).
+_HARMLESS = frozenset({"all retry ingest failed", "analyze failed", "cannot switch to Import mode"})
 _CRASH_SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 11: "SIGSEGV"}
 
 
@@ -37,9 +39,10 @@ def root_error(seen: Evidence) -> str | None:
         seen.streams.http_server_error,
         seen.task.final_error,
         seen.streams.loop_error,
+        seen.streams.sentence,
         seen.streams.panic,
     ]
-    logged = [error or message for message, error in seen.task.errors]
+    logged = [error or message for message, error in seen.task.errors if message not in _HARMLESS]
     failed = [trace.error for trace in seen.task.tables.values()]
     for text in (*candidates, *failed, *logged):
         if text and not is_echo(text):
@@ -79,7 +82,7 @@ def _signal(end: End, seen: Evidence) -> Judgement | None:
 def _panic(end: End, seen: Evidence) -> Judgement | None:
     if not seen.streams.panic or end.exit_code == 0:
         return None
-    if seen.signal_seen or seen.streams.said_canceled:
+    if seen.signal_seen or seen.streams.said_canceled or seen.streams.was_interrupted:
         return Judgement(Outcome.CANCELED, "a signal stopped the import; the panic came while it was stopping")
     if seen.streams.panic_in_precheck:
         return Judgement(Outcome.PRECHECK_FAILED, f"Lightning crashed in its own pre-check: {seen.streams.panic}")
@@ -93,10 +96,7 @@ def _hidden_server_error(end: End, seen: Evidence) -> Judgement | None:
 
 
 def _failure(end: End, seen: Evidence) -> Judgement | None:
-    is_failure = bool(end.exit_code) or (
-        not end.is_known and bool(seen.streams.final_error or seen.streams.config_error or seen.task.failed)
-    )
-    if not is_failure:
+    if not (end.exit_code or (not end.is_known and _says_failure(seen))):
         return None
     error = root_error(seen)
     if error is None or is_echo(error):
@@ -106,9 +106,24 @@ def _failure(end: End, seen: Evidence) -> Judgement | None:
     return Judgement(_failure_outcome(error, seen), first_line(error))
 
 
+def _says_failure(seen: Evidence) -> bool:
+    """Tell a failure by words alone: those of an end, or where no end is told at all, those of what led to it."""
+    streams, task = seen.streams, seen.task
+    if streams.final_error or streams.config_error or task.failed:
+        return True
+    if says_success(seen) or task.completed or is_canceled(seen):
+        return False
+    told = [streams.loop_error, streams.sentence, task.refusal, *(trace.error for trace in task.tables.values())]
+    return _mismatches(seen) or any(text and not is_echo(text) for text in told)
+
+
+def _mismatches(seen: Evidence) -> bool:
+    return bool(seen.task.mismatches or seen.streams.unnamed_mismatches or seen.streams.named_mismatches)
+
+
 def _failure_outcome(error: str, seen: Evidence) -> Outcome:
     outcome = classify_error(error)
-    if seen.task.mismatches and outcome in (None, Outcome.CHECKSUM_MISMATCH):
+    if _mismatches(seen) and outcome in (None, Outcome.CHECKSUM_MISMATCH):
         return Outcome.CHECKSUM_MISMATCH
     pending = any(trace.remote_pending for trace in seen.task.tables.values())
     failed_there = any("remote checksum" in message for message, _ in seen.task.errors)
@@ -118,7 +133,8 @@ def _failure_outcome(error: str, seen: Evidence) -> Outcome:
 
 
 def _canceled(end: End, seen: Evidence) -> Judgement | None:
-    if not is_canceled(seen):
+    is_stopping = not end.is_known and bool(seen.signal_seen) and not says_success(seen)
+    if not (is_canceled(seen) or is_stopping):
         return None
     if seen.signal_seen:
         by = f"signal {seen.signal_seen}"

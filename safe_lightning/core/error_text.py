@@ -16,7 +16,7 @@ _TABLE: tuple[tuple[Outcome, tuple[str, ...]], ...] = (
     (
         Outcome.LEFTOVER_CHECKPOINT,
         (
-            r"has failed last time",
+            r"has failed last time|TiDB Lightning has failed las",
             r"illegal checkpoints",
             r"different from checkpoint value",
             r"but checkpoint was created (?:at|before)",
@@ -33,6 +33,7 @@ _TABLE: tuple[tuple[Outcome, tuple[str, ...]], ...] = (
             r"PD returned no region",
             r"Region is unavailable",
             r"TTL manager has timed out",
+            r"EOF; EOF",  # every retry: a TiKV was restarted (pingcap/tidb#36674)
         ),
     ),
     (
@@ -74,7 +75,7 @@ _TABLE: tuple[tuple[Outcome, tuple[str, ...]], ...] = (
             r"Lightning:PreCheck:(?:ErrPreCheckFailed|ErrSystemRequirementNotMet|ErrCheckpointSchemaConflict)",
             r"tidb-lightning (?:pre-check|check) failed",
             r"not empty, please clean up the table first|are not empty",
-            r"Please fix the failed check",
+            r"Please fix the failed check|Some checks failed, please check the log",
             r"maximum number of open file descriptors is too small",
             r"version too old|required to be in \[",
         ),

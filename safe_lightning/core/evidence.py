@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from safe_lightning.core.clues import FileClue
 from safe_lightning.core.mismatch import read_mismatch, read_totals
 from safe_lightning.core.tables import Comparison, TableName, Totals
 
 #: Errors and skipped keys kept for the report; all are counted.
 KEPT = 50
+#: Chunks kept per table, to find the one that is missing; beyond it none is.
+FILES_KEPT = 1000
 
 
 class Record(Protocol):
@@ -41,6 +44,12 @@ class TableTrace:
     remote_pending: bool = False
     failed_step: str = ""
     error: str = ""
+    loaded_fresh: bool = False
+    was_empty: bool | None = None
+    own: Totals | None = None
+    base: Totals | None = None
+    files: list[FileClue] = field(default_factory=list)
+    has_more_files: bool = False
 
 
 @dataclass
@@ -73,6 +82,7 @@ class TaskEvidence:
     ingests: dict[str, Ingest] = field(default_factory=dict)
     errors: list[tuple[str, str]] = field(default_factory=list)
     final_error: str = ""
+    refusal: str = ""
     unnamed_mismatches: list[Comparison] = field(default_factory=list)
     mismatch_tolerated: bool = False
     checksum_not_computed: str = ""
@@ -82,6 +92,13 @@ class TaskEvidence:
     type_errors: int = 0
     conflicts_resolved: bool = False
     written_bytes: int = 0
+    config: dict[str, str | bool] = field(default_factory=dict)
+    table_ids: dict[int, TableName] = field(default_factory=dict)
+    #: Table and number of the engines that were opened, by uuid, the latest only.
+    engines_opened: dict[str, tuple[TableName, str]] = field(default_factory=dict)
+    has_unnamed_ingest: bool = False
+    #: Engines that an earlier run in the same log counted as imported although pairs were missing.
+    lost_before: dict[TableName, list[Ingest]] = field(default_factory=dict)
     #: By the name as it is logged: reading it anew for every line of a busy log costs more than the rest of a rule.
     _traces: dict[str, TableTrace] = field(default_factory=dict, repr=False, compare=False)
 
@@ -133,11 +150,14 @@ class StreamEvidence:
     config_error: str = ""
     final_error: str = ""
     loop_error: str = ""
+    sentence: str = ""
     panic: str = ""
+    was_interrupted: bool = False
     panic_in_precheck: bool = False
     conflicts: int = 0
     type_errors: int = 0
     unnamed_mismatches: list[Comparison] = field(default_factory=list)
+    named_mismatches: dict[TableName, Comparison] = field(default_factory=dict)
 
 
 def totals_field(record: Record, name: str) -> Totals | None:

@@ -107,7 +107,7 @@ def _comparison(checksum: Comparison | None) -> dict[str, Any] | None:
 
 
 def _totals(totals: Totals | None) -> dict[str, int | None] | None:
-    return {"checksum": totals.checksum, "kvs": totals.kvs, "bytes": totals.bytes} if totals else None
+    return {"checksum": totals.checksum, "kvs": totals.kvs, "bytes": totals.bytes_or_none} if totals else None
 
 
 def masked(value: object, mask: Callable[[str], str]) -> object:

@@ -6,7 +6,9 @@ import re
 
 from safe_lightning.core.classification import End, Evidence, Judgement, root_error
 from safe_lightning.core.evidence import TableTrace
+from safe_lightning.core.log_clues import gather_clues
 from safe_lightning.core.outcome import Outcome
+from safe_lightning.core.stop import engines_not_ingested
 from safe_lightning.core.tables import Comparison, TableName
 from safe_lightning.core.verdict import ImportReport, TableResult
 
@@ -32,6 +34,8 @@ def build_report(end: End, seen: Evidence, judgement: Judgement) -> ImportReport
         resumed_tables=tuple(t.table for t in traces if t.reused),
         duplicate_keys_skipped=seen.task.skipped_key_count,
         checksum_incomplete=judgement.outcome is Outcome.CHECKSUM_INCOMPLETE,
+        clues=gather_clues(seen.task) if seen.has_log else None,
+        engines_not_ingested=engines_not_ingested(seen.task),
     )
 
 
@@ -47,6 +51,11 @@ def table_results(seen: Evidence, error: str | None) -> tuple[TableResult, ...]:
     """Say for each table what became of it; totals that nobody named come last, without a table."""
     results = [_of_trace(trace) for trace in seen.task.tables.values()]
     known = {result.table for result in results}
+    results += [
+        TableResult(table, "checksum-mismatch", comparison)
+        for table, comparison in seen.streams.named_mismatches.items()
+        if table not in known
+    ]
     results += [result for result in _refused_tables(error or "") if result.table not in known]
     compared = [result.checksum for result in results if result.checksum]
     unnamed = [c for t, c in seen.task.mismatches if t is None]

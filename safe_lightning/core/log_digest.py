@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from safe_lightning.core.evidence import KEPT, Ingest, Record, TaskEvidence, totals_field
+from safe_lightning.core.clues import FileClue
+from safe_lightning.core.evidence import FILES_KEPT, KEPT, Ingest, Record, TaskEvidence, totals_field
+from safe_lightning.core.log_clues import CLUE_RULES, lost_of
 from safe_lightning.core.mismatch import MISMATCH_WORDS, table_before
 from safe_lightning.core.tables import TableName
 
@@ -17,7 +19,9 @@ Rule = Callable[[TaskEvidence, Record], None]
 
 _DETECTED = re.compile(r"^Detect (\d+) .*? errors in total, please refer to table (\S+)")
 _WELCOME = {"Welcome to TiDB-Lightning", "Welcome to lightning"}
-_RARE_BEGINNINGS = ("Welcome to ", "got signal to exit", "Detect ")
+_RARE_BEGINNINGS = ("Welcome to ", "got signal to exit", "Detect ", "TiDB Lightning has ")
+#: Up to 2.1 a message begins with its table, and there are no fields.
+_PLAIN_TABLE = re.compile(r"\[(`(?:[^`]|``)+`\.`(?:[^`]|``)+`)\] (.*)", re.DOTALL)
 
 
 class LogDigest:
@@ -55,19 +59,35 @@ class LogDigest:
             self._begin_task(record)
         elif message == "got signal to exit":
             self.signal = record.fields.get("signal", "unknown")
+        elif message.startswith("TiDB Lightning has "):
+            self.task.refusal = self.task.refusal or message
         else:
             _count_detected(self.task, message)
 
     def _begin_task(self, record: Record) -> None:
         if self._split_tasks and (self.task.version or self.task.started):
-            self.tasks.append(TaskEvidence())
+            self.tasks.append(TaskEvidence(lost_before=lost_of(self.task)))
         fields = record.fields
         self.task.version = fields.get("release-version") or fields.get("Release Version") or self.task.version
 
 
+def has_rule(message: str, is_whole: bool) -> bool:
+    """Whether a rule waits for this message, or where only its beginning is known, may wait for it."""
+    if is_whole:
+        return message in _RULES or message in _ERROR_SUMMARIES or message.startswith(_RARE_BEGINNINGS)
+    known = (*_RULES, *_ERROR_SUMMARIES, *_RARE_BEGINNINGS)
+    return message.startswith(_RARE_BEGINNINGS) or any(words.startswith(message) for words in known)
+
+
 _BAD_LEVELS = frozenset({"error", "fatal", "panic", "dpanic"})
 _ERROR_SUMMARIES = frozenset(
-    {"the whole procedure failed", "tidb lightning encountered error stack info", "tidb lightning encountered error"}
+    {
+        "the whole procedure failed",
+        "tidb lightning encountered error stack info",
+        "tidb lightning encountered error",
+        "restore all tables data failed",
+        "run failed",
+    }
 )
 
 
@@ -78,6 +98,8 @@ def _note_error(task: TaskEvidence, record: Record) -> None:
         task.final_error = text or task.final_error
     if MISMATCH_WORDS in text or MISMATCH_WORDS in record.message:
         task.add_mismatch(text or record.message, _table_of(record) or table_before(text or record.message))
+    if not text and (plain := _PLAIN_TABLE.match(record.message)) and (trace := task.trace(plain[1])):
+        trace.error = trace.error or plain[2]
     if len(task.errors) < KEPT:
         task.errors.append((record.message, text))
 
@@ -133,6 +155,10 @@ def _chunk_done(task: TaskEvidence, record: Record) -> None:
     trace.chunks += 1
     # Versions that log no totals here still prove that a chunk was read.
     trace.chunk_kvs += totals.kvs if totals else 1
+    if totals and len(trace.files) < FILES_KEPT:
+        trace.files.append(FileClue(record.fields.get("path", ""), totals))
+    elif totals:
+        trace.has_more_files = True
 
 
 def _table_done(task: TaskEvidence, record: Record) -> None:
@@ -143,6 +169,8 @@ def _table_done(task: TaskEvidence, record: Record) -> None:
 def _local_checksum(task: TaskEvidence, record: Record) -> None:
     if trace := task.trace(record.fields.get("table", "")):
         trace.local = totals_field(record, "checksum")
+        # What is merged later holds the other instances' sums as well.
+        trace.own = trace.own or trace.local
         trace.remote_pending = True
 
 
@@ -177,9 +205,9 @@ def _ingested(task: TaskEvidence, record: Record) -> None:
     uuid, held, imported = fields.get("uuid", ""), fields.get("kvs", ""), fields.get("importedCount", "")
     if uuid and held.isdigit() and imported.isdigit():
         known = task.ingests.get(uuid)
-        task.ingests[uuid] = Ingest(
-            known.table if known else None, known.engine if known else "", int(held), int(imported)
-        )
+        table, engine = (known.table, known.engine) if known else task.engines_opened.get(uuid, (None, ""))
+        task.ingests[uuid] = Ingest(table, engine, int(held), int(imported))
+        task.has_unnamed_ingest |= table is None
 
 
 def _engine_named(task: TaskEvidence, record: Record) -> None:
@@ -220,7 +248,7 @@ def _written(task: TaskEvidence, record: Record) -> None:
 
 
 _RULES: dict[str, Rule] = {
-    "cfg": _flag("saw_config"),
+    **CLUE_RULES,
     "open checkpoint file failed, going to create a new one": _flag("first_launch"),
     "the whole procedure start": _flag("started"),
     "restore all schema completed": _flag("schema_restored"),

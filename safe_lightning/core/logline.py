@@ -180,10 +180,28 @@ def parse_fields(rest: str) -> dict[str, str]:
     if '"' not in rest and rest.endswith("]"):
         # Without quotes nothing inside a field can look like a bracket or a separator.
         return {key: value for key, sign, value in [part.partition("=") for part in rest[2:-1].split("] [")] if sign}
+    if "\\" not in rest and (plain := _plainly_quoted(rest)) is not None:
+        return plain
     fields = {}
     for quoted_key, key, quoted, value in _FIELD.findall(rest):
         name = unescape(quoted_key) if quoted_key else key
         fields[name] = unescape(quoted) if quoted else value
+    return fields
+
+
+def _plainly_quoted(rest: str) -> dict[str, str] | None:
+    """Read fields whose quotes only enclose whole values; None where a quote stands elsewhere."""
+    fields = {}
+    if rest[-1:] != "]":
+        return None
+    for part in rest[2:-1].split("] ["):
+        key, sign, value = part.partition("=")
+        if '"' in part:
+            if not (part.count('"') == 2 and value[:1] == '"' == value[-1:]) or len(value) < 2:
+                return None
+            value = value[1:-1]
+        if sign:
+            fields[key] = value
     return fields
 
 

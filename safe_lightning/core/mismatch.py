@@ -10,6 +10,8 @@ _MISMATCH = re.compile(
     r"checksum mismatched remote vs local\s*=>\s*\(checksum:\s*(\S+?)\s+vs\s+(\S+?)\)\s*"
     r"\(total_kvs:\s*(\d+)\s+vs\s+(\d+)\)\s*\(total_bytes:\s*(\d+)\s+vs\s+(\d+)\)"
 )
+#: DM's words for the same error; it tells neither bytes nor sums.
+_DM = re.compile(r"checksum mismatched, KV number in source files:\s*(\d+), KV number in TiDB cluster:\s*(\d+)")
 _TOTALS = re.compile(r"\{cksum=(\d+),\s*size=(\d+),\s*kvs=(\d+)\}")
 _NAMED = re.compile(r"(`(?:[^`]|``)+`\.`(?:[^`]|``)+`)[^`]*$")
 
@@ -26,6 +28,8 @@ def read_mismatch(text: str) -> Comparison | None:
     ...               "(checksum: 1 vs 2) (total_kvs: 3 vs 4) (total_bytes:5 vs 6)")
     Comparison(remote=Totals(checksum=1, kvs=3, bytes=5), local=Totals(checksum=2, kvs=4, bytes=6))
     """
+    if in_dm := _DM.search(text):
+        return Comparison(Totals(None, int(in_dm[2]), 0, False), Totals(None, int(in_dm[1]), 0, False))
     found = _MISMATCH.search(text)
     if not found:
         return None

@@ -20,6 +20,8 @@ class Rule(Protocol):
     def then(self) -> str: ...  # noqa: D102
     @property
     def max_attempts(self) -> int: ...  # noqa: D102
+    @property
+    def least_confidence(self) -> float: ...  # noqa: D102
 
 
 #: Asks the policy for its answer to one cause of one table; the text says "per policy …" or "per default".
@@ -33,16 +35,21 @@ class _Choice:
 
 
 def plan_remedy(
-    report: ImportReport, causes: Mapping[TableName | None, Sequence[Cause]], remedy_for: RemedyFor
+    report: ImportReport,
+    causes: Mapping[TableName | None, Sequence[Cause]],
+    remedy_for: RemedyFor,
+    checksum_is_required: bool = True,
 ) -> Plan | None:
     """Plan what the policy answers to a mismatch or to a checksum that was not completed; None for any other end.
 
     A retry is planned only where every failed table is treated and every answer asks for it: Lightning refuses
     to start as long as one recorded failure is left, so a table that is only reported is never tried again.
+    A failure is ignored only where the task requires the checksum: else the next run would pass without any proof.
     """
     named = {table: found for table, found in causes.items() if table is not None and found}
     if named:
         choices = [_choose(table, found, remedy_for) for table, found in named.items()]
+        choices = choices if checksum_is_required else [_unproven(choice) for choice in choices]
         return _plan(choices, _obstacle(report))
     if report.checksum_incomplete:
         return _plan([_only_again(table, remedy_for) for table in _unverified(report)], "")
@@ -57,10 +64,21 @@ def _choose(table: TableName, causes: Sequence[Cause], remedy_for: RemedyFor) ->
         undecided = f"{_names(candidates)}: equally likely, and the policy answers them differently"
         return _Choice(Step(Action.REPORT, table, undecided), 0)
     why = f"{_names(candidates)} ({first.confidence:.0%}); {reason}"
+    if first.confidence < max(other.least_confidence for _, other, _ in answers):
+        return _Choice(
+            Step(Action.REPORT, table, f"{why}; only reported, as that is less sure than the policy asks"), 0
+        )
     action = Action(rule.action)
     is_retried = rule.then == "retry" and action is not Action.REPORT
     retries = min(other.max_attempts for _, other, _ in answers) if is_retried else 0
     return _Choice(Step(action, table, why), retries)
+
+
+def _unproven(choice: _Choice) -> _Choice:
+    if choice.step.action is not Action.IGNORE:
+        return choice
+    why = f"{choice.step.reason}; not ignored, as the task does not require the checksum that would prove the next run"
+    return _Choice(Step(Action.REPORT, choice.step.table, why), 0)
 
 
 def _names(causes: Sequence[Cause]) -> str:

@@ -9,19 +9,30 @@ from __future__ import annotations
 import re
 
 from safe_lightning.core.evidence import StreamEvidence
-from safe_lightning.core.mismatch import MISMATCH_WORDS, read_mismatch
+from safe_lightning.core.mismatch import MISMATCH_WORDS, read_mismatch, table_before
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _BANNER = re.compile(r"Verbose debug logs will be written to (\S.*?)\s*$")
 _FINAL = re.compile(r"tidb lightning encountered error:\s*(.*)$")
-_LOOP = re.compile(r"^(?:\S+ )?Error: (.*)$")
+#: What containers and CI systems write in front of a line: a few words, such as a time, a stream and a mark.
+_PREFIX = r"^(?:\S+ +){0,4}"
+_LOOP = re.compile(rf"{_PREFIX}(?:Error: |ERROR 1105 \(HY000\): )(.*)$")
+_PANIC = re.compile(rf"{_PREFIX}(?:\^C)?((?:panic|fatal error): .*)$")
+#: Sentences that are Lightning's own wherever they stand: of a text that somebody pasted they are all there is.
+_SENTENCE = re.compile(
+    r"(checksum mismatched(?: remote vs local\s*=>|, KV number in source).*|\[Light(?:n)?ing:\w+:\w+\].*"
+    r"|TiDB Lightning has (?:failed last time|detected tables with illegal).*"
+    r"|config '[\w.-]+' value .* different from checkpoint value.*|lightning version is .*checkpoint was created .*"
+    r"|Target table is calculating checksum.*|Some checks failed, please check the log.*)$"
+)
 _CONFIG = re.compile(r"(?:^|\s)((?:\[Lightning:(?:Config|Common):\w+\]|Failed to parse command flags:).*)$")
 _SUMMARY_ROW = re.compile(r"^\|\s*\d+\s*\|\s*([^|]+?)\s*\|\s*(\d+)\s*\|\s*([^|]*?)\s*\|")
 _RELEASE = re.compile(r"^\s*Release Version: *(\S*)")
 _LINE_LIMIT = 16_384
 #: What every sentence that is known here holds a part of: pieces without it are not taken apart.
 _ANY_SENTENCE = re.compile(
-    rb"ightning|Error: |panic|fatal error|Killed|Version|Verbose|HTTP server|command flags|mismatched|Usage|\|"
+    rb"ightning|Error: |ERROR 1105|checkpoint value|alculating checksum|checks failed|panic|fatal error|Killed|Version"
+    rb"|Verbose|HTTP server|command flags|mismatched|Usage|\|"
 )
 
 
@@ -91,14 +102,17 @@ class StreamDigest:
             seen.final_error, self._continues_error = found[1], True
         elif "failed to start HTTP server" in line:
             seen.http_server_error = seen.http_server_error or line
-        elif line.startswith(("panic:", "fatal error:")) or "^Cpanic:" in line:
-            seen.panic = seen.panic or line
+        elif found := _PANIC.match(line):
+            seen.panic = seen.panic or found[1]
+            seen.was_interrupted |= "^C" in line[: found.start(1)]
         elif seen.panic and "precheck_impl.go" in line:
             seen.panic_in_precheck = True
         elif (found := _CONFIG.search(line)) and "] [" not in line:
             seen.config_error = seen.config_error or found[1]
         elif found := _LOOP.match(line):
             seen.loop_error = seen.loop_error or found[1]
+        elif found := _SENTENCE.search(line):
+            seen.sentence = seen.sentence or found[1]
         elif self._continues_error and len(seen.final_error) < _LINE_LIMIT:
             # Several pre-check messages are joined by real line breaks on stderr.
             seen.final_error += "\n" + line
@@ -124,7 +138,9 @@ class StreamDigest:
         if not self._joined:
             return
         comparison = read_mismatch(self._joined)
-        if comparison and comparison not in self.evidence.unnamed_mismatches:
+        if comparison and (table := table_before(self._joined)):
+            self.evidence.named_mismatches.setdefault(table, comparison)
+        elif comparison and comparison not in self.evidence.unnamed_mismatches:
             self.evidence.unnamed_mismatches.append(comparison)
         if comparison or len(self._joined) > _LINE_LIMIT:
             self._joined = ""

@@ -60,12 +60,19 @@ def _read_quoted(text: str, start: int) -> tuple[str, int]:
 class Totals:
     """One side of a checksum comparison: number and bytes of key-value pairs, and the XOR of their CRC64 sums.
 
-    ``checksum`` is None where only the counts are known.
+    ``checksum`` is None where only the counts are known; ``bytes`` is 0 and says nothing without ``has_bytes``, as
+    where DM words the comparison.
     """
 
     checksum: int | None
     kvs: int
     bytes: int
+    has_bytes: bool = True
+
+    @property
+    def bytes_or_none(self) -> int | None:
+        """Return the bytes as JSON tells them: None where they are not known."""
+        return self.bytes if self.has_bytes else None
 
 
 @dataclass(frozen=True)

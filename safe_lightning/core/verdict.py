@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from safe_lightning.core.clues import Clues
 from safe_lightning.core.outcome import Outcome
+from safe_lightning.core.stop import EngineNotIngested, Stop
 from safe_lightning.core.tables import Comparison, TableName
 
 
@@ -115,17 +117,25 @@ class ImportReport:
     resumed_tables: tuple[TableName, ...] = ()
     duplicate_keys_skipped: int = 0
     checksum_incomplete: bool = False
+    stop: Stop | None = None
+    engines_not_ingested: tuple[EngineNotIngested, ...] = ()
+    clues: Clues | None = None
 
 
 @dataclass(frozen=True)
 class TableFacts:
-    """A table of the target: its id and creation time where they could be learned."""
+    """A table of the target: its id and creation time where they could be learned.
+
+    ``has_key``: whether it has a unique key without NULLs. ``row_count`` is only there where somebody asked for it.
+    """
 
     table: TableName
     exists: bool
     table_id: int | None = None
     created_at: float | None = None
     is_empty: bool | None = None
+    has_key: bool | None = None
+    row_count: int | None = None
 
 
 @dataclass(frozen=True)

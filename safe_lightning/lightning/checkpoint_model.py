@@ -186,6 +186,11 @@ def read_task(data: bytes, values: Mapping[str, Any]) -> FileTask | None:
     return FileTask(**read_parts(data, values["task"], _TASK)) if "task" in values else None
 
 
+def read_task_part(data: bytes, into: dict[str, Any]) -> None:
+    """Read the bytes of a task field into values; of a field that comes twice the parts merge."""
+    read_message(data, (0, len(data)), _TASK, into)
+
+
 def _table(data: bytes, spans: Sequence[Span]) -> FileTable:
     values = read_parts(data, spans, TABLE)
     engines = read_map(data, values.pop("engines", ()), NUMBER_ENTRY)

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from safe_lightning.core.checkpoint import (
-    ALL_WRITTEN,
     Checkpoint,
-    ChunkTotals,
     TableRecord,
     TaskRecord,
     UnreadableCheckpoint,
     without_keys,
 )
 from safe_lightning.core.tables import TableName, quote
-from safe_lightning.core.verdict import CouldNotLook
+from safe_lightning.lightning.checkpoint_server import ServerChunks, Store, number_of, read_chunks, text_of
 from safe_lightning.lightning.mysql_connection import ServerRefused, Session, open_session
 from safe_lightning.lightning.task import Server
 
@@ -37,7 +34,7 @@ def read_mysql(server: Server, schema: str, location: str, timeout_seconds: floa
         store, notes = choose_tables(schema, names)
         if not store:
             return Checkpoint("mysql", location, False, None, ())
-        return _read(session, _Store(session, schema, store), location, notes)
+        return _read(session, Store(session, schema, store), location, notes)
 
 
 def choose_tables(schema: str, names: Iterable[str]) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -64,40 +61,17 @@ def choose_tables(schema: str, names: Iterable[str]) -> tuple[dict[str, str], tu
 
 def _list_tables(session: Session, schema: str) -> list[str]:
     try:
-        return [_text(row[0]) for row in session.query(f"SHOW TABLES FROM {quote(schema)}")]
+        return [text_of(row[0]) for row in session.query(f"SHOW TABLES FROM {quote(schema)}")]
     except ServerRefused as error:
         if error.code == _UNKNOWN_SCHEMA:
             return []
         raise
 
 
-@dataclass
-class _Store:
-    """The chosen tables of a schema and the columns that each of them has."""
-
-    session: Session
-    schema: str
-    tables: Mapping[str, str]
-    columns: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-
-    def __post_init__(self) -> None:
-        for table, column in self.session.query(
-            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %s", [self.schema]
-        ):
-            self.columns[_text(table)].add(_text(column).lower())
-
-    def name(self, kind: str) -> str:
-        return f"{quote(self.schema)}.{quote(self.tables[kind])}"
-
-    def column(self, kind: str, column: str, expression: str = "{}", default: str = "NULL") -> str:
-        """Name a column inside an expression, or the default where this version of the table lacks it."""
-        return expression.format(column) if column in self.columns[self.tables[kind]] else default
-
-
-def _read(session: Session, store: _Store, location: str, notes: tuple[str, ...]) -> Checkpoint:
+def _read(session: Session, store: Store, location: str, notes: tuple[str, ...]) -> Checkpoint:
     task = _read_task(session, store) if "task" in store.tables else None
     engines = _read_engines(session, store)
-    chunks = _read_chunks(session, store)
+    chunks = read_chunks(session, store)
     records = tuple(sorted(_read_tables(session, store, engines, chunks), key=lambda record: record.table))
     moments = [record.updated_at for record in records if record.updated_at is not None]
     created_at = _created_at(session, store)
@@ -117,7 +91,7 @@ _TASK_COLUMNS = (
 )
 
 
-def _read_task(session: Session, store: _Store) -> TaskRecord | None:
+def _read_task(session: Session, store: Store) -> TaskRecord | None:
     columns = ", ".join(store.column("task", name) for name in _TASK_COLUMNS)
     rows = session.query(f"SELECT {columns} FROM {store.name('task')} LIMIT 2")  # noqa: S608
     if not rows:
@@ -125,8 +99,8 @@ def _read_task(session: Session, store: _Store) -> TaskRecord | None:
     if len(rows) > 1:
         raise UnreadableCheckpoint(f"{store.name('task')} holds more than the one row of a task")
     values = dict(zip(_TASK_COLUMNS, rows[0], strict=True))
-    numbers = {name: _number(values.pop(name)) for name in ("task_id", "tidb_port")}
-    texts = {name: _text(value or "") for name, value in values.items()}
+    numbers = {name: number_of(values.pop(name)) for name in ("task_id", "tidb_port")}
+    texts = {name: text_of(value or "") for name, value in values.items()}
     texts["lightning_version"] = texts.pop("lightning_ver")
     texts["source_dir"] = without_keys(texts["source_dir"])
     return TaskRecord(**numbers, **texts)  # type: ignore[arg-type]
@@ -138,75 +112,34 @@ class _Engines:
     updated_at: float | None = None
 
 
-def _read_engines(session: Session, store: _Store) -> dict[str, _Engines]:
+def _read_engines(session: Session, store: Store) -> dict[str, _Engines]:
     found: dict[str, _Engines] = defaultdict(_Engines)
     updated = store.column("engine", "update_time", "UNIX_TIMESTAMP({})")
     statement = f"SELECT table_name, engine_id, status, {updated} FROM {store.name('engine')}"  # noqa: S608
     for table, number, status, moment in session.query(statement):
-        engines = found[_text(table)]
-        engines.statuses[_number(number)] = _number(status)
+        engines = found[text_of(table)]
+        engines.statuses[number_of(number)] = number_of(status)
         engines.updated_at = _latest(engines.updated_at, session.local_time(moment))
     return found
 
 
-@dataclass
-class _Chunks:
-    totals: ChunkTotals
-    files_done: int
-    files_total: int
-    updated_at: float | None
-
-
-#: One row per table. A file is done when all its chunks are, hence the inner grouping by path.
-_COUNT_CHUNKS = """
-SELECT table_name, SUM(done), SUM(chunks), SUM(kvs), SUM(ids_used), SUM(ids_reserved), MAX(id_most),
-       SUM(done = chunks), COUNT(*), MIN(created), MAX(updated)
-FROM (
-  SELECT c.table_name, c.path, SUM(c.pos >= c.end_offset OR COALESCE(e.status, 0) >= {written}) AS done,
-         COUNT(*) AS chunks, SUM(c.kvc_kvs) AS kvs, SUM(c.prev_rowid_max) AS ids_used,
-         SUM(c.rowid_max) AS ids_reserved, MAX(c.rowid_max) AS id_most,
-         {created} AS created, {updated} AS updated
-  FROM {chunk} c LEFT JOIN {engine} e ON e.table_name = c.table_name AND e.engine_id = c.engine_id
-  GROUP BY c.table_name, c.path
-) files
-GROUP BY table_name
-"""
-
-
-def _read_chunks(session: Session, store: _Store) -> dict[str, _Chunks]:
-    statement = _COUNT_CHUNKS.format(
-        written=ALL_WRITTEN,
-        chunk=store.name("chunk"),
-        engine=store.name("engine"),
-        created=store.column("chunk", "create_time", "UNIX_TIMESTAMP(MIN(c.{}))"),
-        updated=store.column("chunk", "update_time", "UNIX_TIMESTAMP(MAX(c.{}))"),
-    )
-    return {_text(row[0]): _chunks(session, row) for row in session.query(statement)}
-
-
-def _chunks(session: Session, row: Sequence[Any]) -> _Chunks:
-    done, total, kvs, used, reserved, most, files_done, files_total = map(_number, row[1:9])
-    totals = ChunkTotals(done, total, kvs, used, reserved, max(0, most), session.local_time(row[9]))
-    return _Chunks(totals, files_done, files_total, session.local_time(row[10]))
-
-
 def _read_tables(
-    session: Session, store: _Store, engines: Mapping[str, _Engines], chunks: Mapping[str, _Chunks]
+    session: Session, store: Store, engines: Mapping[str, _Engines], chunks: Mapping[str, ServerChunks]
 ) -> Iterable[TableRecord]:
     table_id = store.column("table", "table_id", default="0")
     created, updated = (store.column("table", name, "UNIX_TIMESTAMP({})") for name in ("create_time", "update_time"))
-    nothing = _Chunks(ChunkTotals(), 0, 0, None)
+    nothing = ServerChunks()
     for name, status, number, *moments in session.query(
         f"SELECT table_name, status, {table_id}, {created}, {updated} FROM {store.name('table')}"  # noqa: S608
     ):
-        text = _text(name)
+        text = text_of(name)
         its_engines, its_chunks = engines.get(text, _Engines()), chunks.get(text, nothing)
         totals = its_chunks.totals
         created_at, updated_at = map(session.local_time, moments)
         yield TableRecord(
             _table_name(text, store),
-            _number(status),
-            _number(number),
+            number_of(status),
+            number_of(number),
             dict(sorted(its_engines.statuses.items())),
             totals.done,
             totals.total,
@@ -216,10 +149,12 @@ def _read_tables(
             totals.rows,
             created_at,
             _latest(updated_at, its_engines.updated_at, its_chunks.updated_at),
+            its_chunks.files,
+            frozenset(its_chunks.begun_engines),
         )
 
 
-def _created_at(session: Session, store: _Store) -> float | None:
+def _created_at(session: Session, store: Store) -> float | None:
     """Tell since when the store exists: the creation of its oldest table that is read."""
     names = list(store.tables.values())
     marks = ", ".join(["%s"] * len(names))
@@ -231,7 +166,7 @@ def _created_at(session: Session, store: _Store) -> float | None:
     return session.local_time(moment)
 
 
-def _table_name(text: str, store: _Store) -> TableName:
+def _table_name(text: str, store: Store) -> TableName:
     try:
         return TableName.parse(text)
     except ValueError as error:
@@ -240,19 +175,3 @@ def _table_name(text: str, store: _Store) -> TableName:
 
 def _latest(*moments: float | None) -> float | None:
     return max((moment for moment in moments if moment is not None), default=None)
-
-
-def _number(value: object) -> int:
-    try:
-        return int(str(value or 0))
-    except ValueError as error:
-        raise UnreadableCheckpoint(f"the checkpoint holds {value!r} where a whole number belongs") from error
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, bytes):
-        return str(value)
-    try:
-        return value.decode()
-    except UnicodeDecodeError as error:
-        raise CouldNotLook(f"the checkpoint holds a name that is not UTF-8: {value!r}") from error

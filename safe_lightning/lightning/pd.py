@@ -49,6 +49,20 @@ def ask_pd(target: Server, timeout_seconds: float) -> PdAnswer:
     raise CouldNotLook(f"PD does not answer: {'; '.join(failures) or 'no address is known'}")
 
 
+def ask_cluster_id(target: Server, timeout_seconds: float) -> str:
+    """Ask the PD that the task names which cluster it keeps. Raises CouldNotLook."""
+    deadline = monotonic() + timeout_seconds
+    failures = []
+    for address in filter(None, (part.strip() for part in target.pd_addr.split(","))):
+        try:
+            if found := _get(address, _DEFAULT_PD_PORT, "/pd/api/v1/cluster", target, deadline).get("id"):
+                return str(found)
+            failures.append(f"{address} does not name its cluster")
+        except CouldNotLook as error:
+            failures.append(str(error))
+    raise CouldNotLook(f"the cluster's id is not known: {'; '.join(failures) or 'the task names no PD (tidb.pd-addr)'}")
+
+
 def _addresses_of_tidb(target: Server, deadline: float) -> str:
     port = target.status_port or _DEFAULT_STATUS_PORT
     host = f"[{target.host}]" if ":" in target.host else target.host

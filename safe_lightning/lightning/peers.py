@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from safe_lightning.core.peer import Peer, Shared
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.lightning.task import CheckpointStore, Server, Task
 
@@ -15,19 +15,12 @@ if TYPE_CHECKING:
     import psutil
 
 _NAME = "tidb-lightning"
+_UNREADABLE = (Shared.UNKNOWN, "an unreadable command line")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1", "[::1]"}
 
 
-@dataclass(frozen=True)
-class Peer:
-    """A running Lightning: its process id, and what it shares with us ("" if that could not be learned)."""
-
-    pid: int
-    shares: str
-
-
 def find_peers(task: Task, own_pids: frozenset[int] = frozenset()) -> tuple[Peer, ...]:
-    """List the Lightnings on this machine that work on the task's checkpoint or target.
+    """List the Lightnings on this machine that share the task's checkpoint, sorted-kv-dir, status port or target.
 
     One whose command line or config cannot be read counts as a peer: it may be one. What we descend from does
     not: it waits for us. Raises CouldNotLook where the processes cannot be listed.
@@ -36,9 +29,11 @@ def find_peers(task: Task, own_pids: frozenset[int] = frozenset()) -> tuple[Peer
 
     found = []
     for pid, argv, cwd in _lightnings(own_pids | _lineage()):
-        shares = _shared(task, argv, cwd, resolve_task) if argv and cwd else "an unreadable command line"
-        if shares:
-            found.append(Peer(pid, shares))
+        shared = (
+            _shared(task, argv, cwd, resolve_task) if argv and cwd else (Shared.UNKNOWN, "an unreadable command line")
+        )
+        if shared is not None:
+            found.append(Peer(pid, shared[1], shared[0]))
     return tuple(found)
 
 
@@ -53,18 +48,30 @@ def are_others_alive(task: Task, own_pids: frozenset[int] = frozenset()) -> bool
 Resolve = Callable[[Sequence[str], Path, Mapping[str, str]], Task]
 
 
-def _shared(task: Task, argv: Sequence[str], cwd: Path, resolve: Resolve) -> str:
+def _shared(task: Task, argv: Sequence[str], cwd: Path, resolve: Resolve) -> tuple[Shared, str] | None:
     other = resolve(argv, cwd, {})
     if other.is_info_only:
-        return ""
+        return None
     if any(problem.is_certain for problem in other.problems):
         # Its config may have been replaced since it started, so what it works on is not known.
-        return "a task that cannot be read"
-    if _place(other.checkpoint) == _place(task.checkpoint):
-        return f"the checkpoint {task.checkpoint.location}"
+        return Shared.UNKNOWN, "a task that cannot be read"
+    if task.checkpoint.enabled and other.checkpoint.enabled and _place(other.checkpoint) == _place(task.checkpoint):
+        return Shared.CHECKPOINT, f"the checkpoint {task.checkpoint.location}"
+    if task.backend == other.backend == "local" and _folder(other) == _folder(task) != "":
+        return Shared.SORTED_KV_DIR, f"the sorted-kv-dir {task.sorted_kv_dir}"
+    if task.status_addr and _port(task.status_addr) == _port(other.status_addr) != "0":
+        return Shared.STATUS_PORT, f"the status port {task.status_addr}"
     if _address(other.target) == _address(task.target):
-        return f"the target {task.target.host}:{task.target.port}"
-    return ""
+        return Shared.TARGET, f"the target {task.target.host}:{task.target.port}"
+    return None
+
+
+def _folder(task: Task) -> str:
+    return os.path.realpath(task.cwd / task.sorted_kv_dir) if task.sorted_kv_dir else ""
+
+
+def _port(address: str) -> str:
+    return address.rpartition(":")[2] or "0"
 
 
 def _place(store: CheckpointStore) -> str:

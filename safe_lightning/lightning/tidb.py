@@ -54,6 +54,26 @@ class SqlTarget:
         facts = TableFacts(name, True, int(number) if number else None, self.session.local_time(created), is_empty)
         return self._complete(facts) if self.session.is_tidb and not number else facts
 
+    def weigh(self, facts: TableFacts, rows_most: int) -> TableFacts:
+        """Add to a table's facts how many rows it holds, ``rows_most`` at most, and whether a key forbids doubles.
+
+        What the server refuses to say, or cannot say in time, stays unknown. Raises CouldNotLook.
+        """
+        name = facts.table
+        try:
+            statement = f"SELECT COUNT(*) FROM (SELECT 1 FROM {name} LIMIT {rows_most + 1}) counted"  # noqa: S608
+            rows = self.session.query(statement)
+            count = int(rows[0][0])
+        except ServerRefused:
+            count = None
+        indexes = self.session.query(
+            "SELECT index_name, SUM(UPPER(nullable) = 'YES') FROM information_schema.statistics "
+            "WHERE table_schema = %s AND table_name = %s AND non_unique = 0 GROUP BY index_name",
+            [name.schema, name.table],
+        )
+        has_key = any(not int(nullable or 0) for _, nullable in indexes)
+        return replace(facts, row_count=count, has_key=has_key)
+
     def tables(self) -> tuple[TableName, ...]:
         """List all base tables outside the system's and Lightning's own schemas. Raises CouldNotLook."""
         rows = self.session.query(

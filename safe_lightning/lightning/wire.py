@@ -20,6 +20,7 @@ class WireError(ValueError):
     def __init__(self, offset: int, what: str) -> None:
         super().__init__(f"byte {offset}: {what}")
         self.offset = offset
+        self.what = what
 
 
 class Kind(Enum):

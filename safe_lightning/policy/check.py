@@ -141,7 +141,7 @@ def _is_path(key: Key, path: KeyPath, value: str) -> bool:
 def _destroys(policy: Policy) -> list[KeyPath]:
     """Find the places that ask for a table to be dropped."""
     places: list[KeyPath] = [
-        ("checkpoint", key.name) for key in answer_keys() if getattr(policy.checkpoint, key.name) == "destroy"
+        ("checkpoint", "on", key.name) for key in answer_keys() if getattr(policy.checkpoint.on, key.name) == "destroy"
     ]
     places += [("remedy", at, "action") for at, rule in enumerate(policy.remedy) if rule.action == "destroy"]
     for at, rule in enumerate(policy.override):

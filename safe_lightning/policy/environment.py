@@ -1,4 +1,4 @@
-"""Single keys set by environment variables, for containers: ``SAFE_LIGHTNING__CHECKPOINT__STALE=remove``."""
+"""Single keys set by environment variables, for containers: ``SAFE_LIGHTNING__CHECKPOINT__ON__STALE=remove``."""
 
 from __future__ import annotations
 

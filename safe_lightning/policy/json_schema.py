@@ -76,4 +76,7 @@ def _destroying() -> list[Schema]:
     answers = {"anyOf": [_set_to(key.name, _DESTROY) for key in answer_keys()]}
     in_rules = {"remedy": _set_to("action", _DESTROY), "override": _set_to("checkpoint", answers)}
     assert set(in_rules) <= {key.name for key in rule_keys()}
-    return [_set_to("checkpoint", answers), *(_set_to(name, {"contains": rule}) for name, rule in in_rules.items())]
+    return [
+        _set_to("checkpoint", _set_to("on", answers)),
+        *(_set_to(name, {"contains": rule}) for name, rule in in_rules.items()),
+    ]

@@ -7,11 +7,11 @@ from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any
 
-from safe_lightning.policy.model import CheckpointPolicy, Policy
+from safe_lightning.policy.model import CheckpointAnswers, Policy
 from safe_lightning.policy.problem import KeyPath, dotted
 
-#: A verdict on the store as a whole: no table has it, so none can answer it differently.
-_STORE_ONLY = "unreadable"
+#: Verdicts on the store as a whole: no table has them, so none can answer them differently.
+_STORE_ONLY = {"live", "unreadable"}
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,20 @@ def _kind(field: Field[Any], default: object) -> str:
 
 @cache
 def answer_keys() -> tuple[Key, ...]:
-    """Return the verdicts to which an [[override]] can give other answers than [checkpoint] does."""
-    return tuple(key for key in keys_of(CheckpointPolicy) if key.kind == "choice" and key.name != _STORE_ONLY)
+    """Return the verdicts to which an [[override]] can give other answers than [checkpoint.on] does."""
+    return tuple(key for key in keys_of(CheckpointAnswers) if key.name not in _STORE_ONLY)
 
 
 def single_keys() -> Iterator[tuple[KeyPath, Key]]:
     """Yield every key outside the lists of tables with its path, those of the top level first."""
-    top = keys_of(Policy)
-    yield from (((key.name,), key) for key in top if key.kind not in ("section", "rules"))
-    for section in (key for key in top if key.kind == "section"):
-        yield from (((section.name, key.name), key) for key in keys_of(type(section.default)))
+    yield from _single_keys(Policy, ())
+
+
+def _single_keys(settings: type[Any], path: KeyPath) -> Iterator[tuple[KeyPath, Key]]:
+    keys = keys_of(settings)
+    yield from (((*path, key.name), key) for key in keys if key.kind not in ("section", "rules"))
+    for section in (key for key in keys if key.kind == "section"):
+        yield from _single_keys(type(section.default), (*path, section.name))
 
 
 @cache

@@ -82,6 +82,15 @@ def _number_schema(rules: Rules) -> dict[str, Any]:
     return {"type": "integer", "minimum": rules.get("least", 0), "maximum": rules.get("most", _NUMBER_MOST)}
 
 
+def _read_confidence(value: object, rules: Rules) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
+    raise BadValue(_CONFIDENCE)
+
+
+_CONFIDENCE = "a number from 0 to 1"
+
+
 def _read_text(value: object, rules: Rules) -> object:
     if isinstance(value, str) and value.isprintable():
         return value
@@ -174,6 +183,9 @@ def _list_of_words(words: tuple[str, ...]) -> Kind:
 KINDS: Mapping[str, Kind] = {
     "flag": Kind(_read_flag, lambda _: "true or false", lambda _: {"type": "boolean"}),
     "number": Kind(_read_number, _allowed_number, _number_schema),
+    "confidence": Kind(
+        _read_confidence, lambda _: _CONFIDENCE, lambda _: {"type": "number", "minimum": 0, "maximum": 1}
+    ),
     "text": Kind(_read_text, lambda _: "a text on one line", lambda _: {"type": "string"}),
     "path": _place("a path as text"),
     "executable": _place("a path, or a name that is looked up on PATH"),

@@ -102,13 +102,16 @@ def _read_source(path: Path) -> _Source:
 
 
 def _merge(data: Mapping[str, Any], overrides: Sequence[Override]) -> Mapping[str, Any]:
-    merged = {name: dict(value) if isinstance(value, dict) else value for name, value in data.items()}
+    merged = dict(data)
     for override in overrides:
         *sections, name = override.path
-        table = merged
+        table: Any = merged
         for section in sections:
-            table = table.setdefault(str(section), {})
-        if isinstance(table, dict):  # else the file has something in its place, which is reported
+            if not isinstance(table, dict):
+                break  # the file has something in its place, which is reported
+            held = table.get(str(section), {})
+            table[str(section)] = table = dict(held) if isinstance(held, dict) else held
+        if isinstance(table, dict):
             table[str(name)] = override.value
     return merged
 
@@ -125,7 +128,7 @@ class _Places:
         return self._variable(key) or Place(str(self.source.path), self.source.line(key))
 
     def _variable(self, key: KeyPath) -> Place | None:
-        return self.by_environment.get(key[:1]) or self.by_environment.get(key[:2])
+        return next((self.by_environment[key[:n]] for n in (1, 2, 3) if key[:n] in self.by_environment), None)
 
     def anchor(self, key: KeyPath, value: str) -> str:
         """Resolve a path as its writer meant it: from the file's folder, or where a variable sets it, from ours."""

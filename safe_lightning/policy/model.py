@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from safe_lightning.core.causes.names import CHOICES
+
 #: The words a policy must repeat before anything may drop a table.
 DROP_PHRASE = "drop tables that this import filled"
 
@@ -41,6 +43,20 @@ class ChildPolicy:
 
     grace: float = key(300.0, "after a stop signal, time to save the checkpoint before SIGKILL", kind="duration")
     die_with_parent: bool = key(True, "the child is killed when safe-lightning itself dies (Linux)")
+
+
+@dataclass(frozen=True)
+class SupervisePolicy:
+    """How an import is stopped so that the next start can resume it exactly: paused and drained before the signal."""
+
+    safe_stop: str = key(
+        "auto",
+        "drain before a stop: where the task has a status address; with one added to its flags; never",
+        choices=("auto", "always", "off"),
+    )
+    drain_timeout: float = key(300.0, "after this the signal goes out though the import still moves", kind="duration")
+    quiet_logical: float = key(1.0, "nothing moved for so long: drained (backend tidb)", kind="duration", least=0.1)
+    quiet_physical: float = key(2.5, "nothing moved for so long: drained (backend local)", kind="duration", least=0.1)
 
 
 @dataclass(frozen=True)
@@ -76,19 +92,45 @@ _ANSWERS = ("resume", "refuse", "remove", "destroy", "ignore")
 
 
 @dataclass(frozen=True)
-class CheckpointPolicy:
-    """What the pre-import hook `checkpoint` does about each verdict."""
+class CheckpointAnswers:
+    """The answer to each verdict on a leftover checkpoint; docs/checkpoints.md explains verdicts and answers."""
 
     fresh: str = key("resume", "the store is there but holds no table", choices=_ANSWERS)
     resumable: str = key("resume", "an unfinished import that can go on", choices=_ANSWERS)
+    unsafe: str = key(
+        "refuse", "one that looks resumable, yet a resume would lose or double rows, or fail", choices=_ANSWERS
+    )
     finished: str = key("refuse", "everything in it is done: Lightning would import nothing", choices=_ANSWERS)
     failed: str = key("refuse", "a table's failure is recorded: Lightning would refuse", choices=_ANSWERS)
-    stale: str = key("refuse", "a target table is younger than the checkpoint: rows would be missing", choices=_ANSWERS)
+    stale: str = key("refuse", "target table or source are not those of the checkpoint any more", choices=_ANSWERS)
+    foreign: str = key(
+        "refuse",
+        "it belongs to another import: other source, target or backend",
+        choices=("resume", "refuse", "remove"),
+    )
+    live: str = key("refuse", "another Lightning is at work on it", choices=("refuse", "ignore"))
     unreadable: str = key("refuse", "the store cannot be read", choices=("refuse", "ignore"))
+
+
+@dataclass(frozen=True)
+class CheckpointPolicy:
+    """How the pre-import hook `checkpoint` looks at what an earlier run left, and how far it may go."""
+
     timeout: float = key(
         20.0, "time-out for connecting to a server and for each of its answers", kind="duration", least=0.1
     )
-    size_most: int = key(1 << 30, "a checkpoint file larger than this is not read", kind="size", least=1)
+    size_most: int = key(2047 << 20, "a checkpoint file larger than this is not read", kind="size", least=1)
+    require_fingerprint: bool = key(
+        False, "nothing is resumed or treated that was not seen by safe-lightning at its first launch"
+    )
+    require_empty_before: bool = key(
+        False, "nothing is treated but what is recorded to have been empty before (destroy never touches other tables)"
+    )
+    max_tables: int = key(100, "entries treated in one run at most; more is refused; 0: no limit")
+    max_rows_dropped: int = key(
+        0, "a table that holds more rows, or whose rows cannot be counted, is not destroyed; 0: no limit"
+    )
+    on: CheckpointAnswers = field(default_factory=CheckpointAnswers)
 
 
 @dataclass(frozen=True)
@@ -103,14 +145,53 @@ class ControlToolPolicy:
 
 
 @dataclass(frozen=True)
+class ScanPolicy:
+    """What the pre-import hook `conflicts` and the verb `scan` do: duplicate keys of the source, before the import."""
+
+    mode: str = key(
+        "exact",
+        "every key; a random slice of all keys, which needs less memory; nothing",
+        choices=("exact", "sample", "off"),
+    )
+    sample_fraction: float = key(5.0, "share of the keys that a sample looks at", kind="percent", least=0.001)
+    max_duration: float = key(
+        1800.0, 'beyond it the rest of the source is not read, and that is said; "0s": no limit', kind="duration"
+    )
+    memory: int = key(512 << 20, "memory for keys; what is beyond it goes to disk", kind="size", least=16 << 20)
+    threads: int = key(0, "threads that read; 0: one for each processor", most=256)
+    spill_dir: str = key("", "where keys beyond the memory go; empty: the system's temporary folder", kind="path")
+    examples_most: int = key(1000, "conflicts listed of each key; all are counted", least=1, most=1_000_000)
+    on_conflicts: str = key(
+        "auto",
+        "auto: block where Lightning would fail, mismatch or break the table, warn where the task resolves conflicts",
+        choices=("auto", "warn", "block"),
+    )
+    block_rows: int = key(1, "a key with fewer duplicate rows than this does not block", least=1)
+    block_share: float = key(0.0, "nor does one with a smaller share of its table's rows", kind="percent")
+    warn_rows: int = key(1, "a key with fewer duplicate rows than this is not warned of", least=1)
+    warn_share: float = key(0.0, "nor is one with a smaller share of its table's rows", kind="percent")
+    on_findings: str = key(
+        "warn", "what Lightning mangles without a word: cut files, odd rows, clamped keys", choices=("warn", "block")
+    )
+    on_not_checked: str = key("warn", "keys that could not be checked", choices=("warn", "block"))
+    new_collation: str = key(
+        "auto",
+        "the target's new collation framework; auto: the target is asked, else on",
+        choices=("auto", "on", "off"),
+    )
+    time_zone: str = key("", "for times in keys, where neither task nor target names one; empty: this machine's")
+
+
+@dataclass(frozen=True)
 class RemedyRule:
     """One entry of [[remedy]]: the first whose cause and tables match is applied."""
 
     cause: str = key(
         "any",
         "which cause of a failed checksum this is for",
-        choices=("any", "leftover-checkpoint", "key-conflicts", "rows-before", "unexplained", "checksum-incomplete"),
+        choices=CHOICES,
     )
+    least_confidence: float = key(0.5, "below this confidence the cause is only reported", kind="confidence")
     tables: tuple[str, ...] = key(("*.*",), "for which tables: Lightning's own filter patterns", kind="patterns")
     action: str = key("report", "what to do", choices=("report", "ignore", "remove", "destroy"))
     then: str = key("stop", "afterwards", choices=("stop", "retry"))
@@ -123,7 +204,8 @@ class OverrideRule:
 
     tables: tuple[str, ...] = key(("*.*",), "for which tables: Lightning's own filter patterns", kind="patterns")
     checkpoint: Mapping[str, str] = field(
-        default_factory=dict, metadata={"why": "answers as in [checkpoint], for these tables only", "kind": "answers"}
+        default_factory=dict,
+        metadata={"why": "answers as in [checkpoint.on], for these tables only", "kind": "answers"},
     )
 
 
@@ -144,6 +226,7 @@ class HookRule:
 
 DEFAULT_HOOKS = (
     HookRule(use="checkpoint", stage="pre-import"),
+    HookRule(use="conflicts", stage="pre-import", timeout=6 * 3600.0),
     HookRule(use="checksum", stage="post-import"),
 )
 
@@ -165,11 +248,13 @@ class Policy:
     )
     log: LogPolicy = field(default_factory=LogPolicy)
     child: ChildPolicy = field(default_factory=ChildPolicy)
+    supervise: SupervisePolicy = field(default_factory=SupervisePolicy)
     watch: WatchPolicy = field(default_factory=WatchPolicy)
     lock: LockPolicy = field(default_factory=LockPolicy)
     record: RecordPolicy = field(default_factory=RecordPolicy)
     checkpoint: CheckpointPolicy = field(default_factory=CheckpointPolicy)
     control_tool: ControlToolPolicy = field(default_factory=ControlToolPolicy)
+    scan: ScanPolicy = field(default_factory=ScanPolicy)
     remedy: tuple[RemedyRule, ...] = key((), "answers to a checksum that failed", kind="rules", rule=RemedyRule)
     override: tuple[OverrideRule, ...] = key((), "other answers for some tables", kind="rules", rule=OverrideRule)
     hooks: tuple[HookRule, ...] = key(DEFAULT_HOOKS, "what runs before and after it", kind="rules", rule=HookRule)

@@ -26,9 +26,9 @@ Durations are written "90s", "5m", "1h30m", "2d"; relative paths start at the fo
 _NOTES = {
     "remedy": "Answers to a checksum that failed: the first entry that fits cause and table is applied, without one "
     "it is only reported.",
-    "override": "Other answers than those of [checkpoint], for some tables: the last entry that fits wins.",
+    "override": "Other answers than those of [checkpoint.on], for some tables: the last entry that fits wins.",
     "hooks": "What runs before and after the import, in this order. Entries here replace the default list as a "
-    "whole, so keep these two beside your own; `hooks = []` above the first table means none at all.",
+    "whole, so keep these three beside your own; `hooks = []` above the first table means none at all.",
 }
 _EXAMPLES: Mapping[str, Sequence[Any]] = {
     "remedy": [RemedyRule(cause="checksum-incomplete", tables=("app.*", "!app.tmp_*"), then="retry", max_attempts=2)],
@@ -50,7 +50,7 @@ def write_example() -> str:
     for key in keys_of(Policy):
         lines.append("")
         if key.kind == "section":
-            lines += [f"[{key.name}]", *_comment(type(key.default).__doc__ or ""), *_section(key)]
+            lines += _section(key, key.name)
         elif key.kind == "rules":
             lines += _rules(key)
         else:
@@ -58,10 +58,12 @@ def write_example() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _section(section: Key) -> Iterator[str]:
+def _section(section: Key, name: str) -> Iterator[str]:
+    yield f"[{name}]"
+    yield from _comment(type(section.default).__doc__ or "")
     for key in keys_of(type(section.default)):
         yield ""
-        yield from _explained(key, key.default)
+        yield from _section(key, f"{name}.{key.name}") if key.kind == "section" else _explained(key, key.default)
 
 
 def _rules(rules: Key) -> Iterator[str]:

@@ -141,8 +141,9 @@ def close_dead_run(dead: DeadRun, at: float) -> RunResult | None:
     )
     if told is not None:
         result = replace(
-            result, tables=told.tables, root_error=told.root_error, version=told.version, evidence=told.evidence
-        )
+            result, tables=told.tables, root_error=told.root_error, version=told.version, evidence=told.evidence,
+            engines_not_ingested=told.engines_not_ingested,
+        )  # fmt: skip
     write_durably(dead.folder / "result.json", to_bytes(result.to_json(), indent=1) + b"\n")
     return result
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from safe_lightning.core.outcome import Outcome
 from safe_lightning.core.redact import redact
+from safe_lightning.core.stop import EngineNotIngested, Stop, StopKind
 from safe_lightning.core.tables import Comparison, TableName, Totals
 from safe_lightning.core.verdict import Action, ImportReport, TableResult
 from safe_lightning.record.clock import rfc3339
@@ -75,6 +76,8 @@ class RunResult:
     log_path: str | None = None
     version: str | None = None
     notes: tuple[str, ...] = ()
+    stop: Stop | None = None
+    engines_not_ingested: tuple[EngineNotIngested, ...] = ()
 
     def to_entry(self) -> dict[str, Any]:
         """Return the contract of ``history --json``: stable names, unknown is null and never missing."""
@@ -113,6 +116,8 @@ class RunResult:
             "log_path": self.log_path,
             "version": self.version,
             "notes": [redact(note) for note in self.notes],
+            "stop": _stop_to_json(self.stop),
+            "engines_not_ingested": [_engine_to_json(engine) for engine in self.engines_not_ingested],
         }
 
     @classmethod
@@ -141,6 +146,8 @@ class RunResult:
             log_path=keys.maybe("log_path", keys.text),
             version=keys.maybe("version", keys.text),
             notes=keys.texts("notes"),
+            stop=_stop_from_json(keys.part("stop")),
+            engines_not_ingested=keys.later("engines_not_ingested", _engine_from_json),
         )
 
     def to_report(self) -> ImportReport:
@@ -149,7 +156,7 @@ class RunResult:
             raise ValueError(f"run {self.run} has no outcome yet")
         return ImportReport(
             self.outcome, self.reason, self.child_exit_code, self.child_signal, self.version, self.tables,
-            self.root_error, self.evidence,
+            self.root_error, self.evidence, stop=self.stop, engines_not_ingested=self.engines_not_ingested,
         )  # fmt: skip
 
 
@@ -171,7 +178,7 @@ def _table_to_json(result: TableResult) -> dict[str, Any]:
 
 
 def _totals(totals: Totals | None) -> dict[str, int | None] | None:
-    return {"checksum": totals.checksum, "kvs": totals.kvs, "bytes": totals.bytes} if totals else None
+    return {"checksum": totals.checksum, "kvs": totals.kvs, "bytes": totals.bytes_or_none} if totals else None
 
 
 def _remedy_to_json(entry: RemedyEntry) -> dict[str, Any]:
@@ -192,6 +199,28 @@ def _attempt_to_json(end: AttemptEnd) -> dict[str, Any]:
     }
 
 
+def _stop_to_json(stop: Stop | None) -> dict[str, str] | None:
+    if stop is None:
+        return None
+    return {"kind": str(stop.kind), "reason": redact(stop.reason), "drain": redact(stop.drain)}
+
+
+def _stop_from_json(keys: Keys | None) -> Stop | None:
+    return Stop(keys.word("kind", StopKind), keys.text("reason"), keys.text("drain")) if keys else None
+
+
+def _engine_to_json(engine: EngineNotIngested) -> dict[str, Any]:
+    return {
+        "table": str(engine.table), "engine": engine.engine, "kvs": engine.kvs, "imported": engine.imported
+    }  # fmt: skip
+
+
+def _engine_from_json(keys: Keys) -> EngineNotIngested:
+    return EngineNotIngested(
+        keys.table("table"), keys.number("engine"), keys.number("kvs"), keys.number("imported")
+    )  # fmt: skip
+
+
 def _table_from_json(keys: Keys) -> TableResult:
     checksum = keys.part("checksum")
     comparison = (
@@ -201,7 +230,10 @@ def _table_from_json(keys: Keys) -> TableResult:
 
 
 def _totals_of(keys: Keys | None) -> Totals | None:
-    return Totals(keys.maybe("checksum", keys.number), keys.number("kvs"), keys.number("bytes")) if keys else None
+    if not keys:
+        return None
+    size = keys.maybe("bytes", keys.number)
+    return Totals(keys.maybe("checksum", keys.number), keys.number("kvs"), size or 0, size is not None)
 
 
 def _hook_from_json(keys: Keys) -> HookEntry:

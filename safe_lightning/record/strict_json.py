@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from safe_lightning.core.outcome import Outcome
 from safe_lightning.core.tables import TableName
@@ -55,6 +55,10 @@ class Keys:
         """Read an RFC 3339 time as seconds since the epoch."""
         return self._read(key, seconds_of)
 
+    def word(self, key: str, words: Callable[[str], T]) -> T:
+        """Read one of a closed set of words."""
+        return self._read(key, words)
+
     def outcome(self, key: str) -> Outcome:
         """Read an outcome word."""
         return self._read(key, Outcome)
@@ -83,6 +87,10 @@ class Keys:
         items = self._get(key, list)
         return tuple(read(Keys(item, f"{self._name(key)}[{at}]")) for at, item in enumerate(items))
 
+    def later(self, key: str, read: Callable[[Keys], T]) -> tuple[T, ...]:
+        """Read a list of objects that records of earlier releases lack."""
+        return self.each(key, read) if key in self._document else ()
+
     def part(self, key: str) -> Keys | None:
         """Open an object that may be null or missing."""
         value = self._document.get(key)
@@ -100,3 +108,18 @@ class Keys:
             raise
         except ValueError as error:
             raise UnreadableRecord(f"{self._name(key)}: {error}") from error
+
+    def object(self, key: str) -> Keys:
+        """Open an object that must be there."""
+        return Keys(self._document.get(key), self._name(key))
+
+    def all_texts(self) -> dict[str, str]:
+        """Read an object all of whose values are texts."""
+        return {str(key): self.text(key) for key in self._document}
+
+    def rows(self, key: str, kinds: tuple[type, ...]) -> tuple[tuple[Any, ...], ...]:
+        """Read a list of rows, each a list of values of these kinds."""
+        rows = self._get(key, list)
+        if not all(isinstance(row, list) and tuple(map(type, row)) == kinds for row in rows):
+            raise UnreadableRecord(f"{self._name(key)}: wanted rows of {', '.join(kind.__name__ for kind in kinds)}")
+        return tuple(map(tuple, rows))

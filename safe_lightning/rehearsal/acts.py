@@ -1,4 +1,4 @@
-"""The demo's three acts. Each says what will happen, lets it happen, and checks that it did."""
+"""The demo's four acts. Each says what will happen, lets it happen, and checks that it did."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ _WIDTH = 78
 _QUIET: dict[str, object] = {"schema": 1, "log": {"level": "warn", "progress": "off"}}
 _DESTROYING: dict[str, object] = {
     **_QUIET,
+    "scan": {"mode": "off"},
     "allow": [DROP_PHRASE],
     "remedy": [{"cause": "key-conflicts", "action": "destroy"}],
 }
@@ -90,7 +91,7 @@ def _data(name: str) -> Path:
 def play_all(front_door: FrontDoor, *, is_pausing: bool) -> bool:
     """Play all acts; return whether each ended as announced."""
     _tell(
-        "Three short imports in a SANDBOX: a stand-in for tidb-lightning, its control tool and TiDB. "
+        "Four short imports in a SANDBOX: a stand-in for tidb-lightning, its control tool and TiDB. "
         "No cluster is needed, and nothing of yours is touched."
     )
     results = []
@@ -123,14 +124,11 @@ def duplicate_keys(front_door: FrontDoor) -> bool:
     """Import rows that collide, have the table destroyed, mend the source and import again."""
     _tell(
         "Orders only, and somebody exported twice: a second file repeats three order ids with other values. "
-        "A physical import does not see that; only the checksum at the end does. The policy says: explain, and "
-        "destroy what this import filled."
+        "A physical import does not see that; only the checksum at the end does. The policy says: do not look for it "
+        "before, explain, and destroy what this import filled."
     )
     with _stage(front_door, _DESTROYING, "local") as stage:
-        for file in stage.source.glob("shop.customers*"):
-            file.unlink()
-        second = stage.source / _SECOND_EXPORT
-        shutil.copy(_data("second-export") / _SECOND_EXPORT, second)
+        second = _export_twice(stage)
         failed = stage.run()
         left = count_rows(stage.sandbox, ORDERS)
         _tell(
@@ -142,6 +140,31 @@ def duplicate_keys(front_door: FrontDoor) -> bool:
         rows = count_rows(stage.sandbox, ORDERS)
     _tell(f"{ORDERS} holds {rows or 'no'} rows.")
     return failed != 0 and left is None and code == 0 and rows == _ORDERS_ROWS
+
+
+def _export_twice(stage: Stage) -> Path:
+    """Leave only the orders, some of them twice; return the file to be removed to mend that."""
+    for file in stage.source.glob("shop.customers*"):
+        file.unlink()
+    second = stage.source / _SECOND_EXPORT
+    shutil.copy(_data("second-export") / _SECOND_EXPORT, second)
+    return second
+
+
+def duplicate_keys_found_before(front_door: FrontDoor) -> bool:
+    """Let the key scan, which is on by default, stop the same import before it starts."""
+    _tell(
+        "The same second export, with the default policy: every key of the source is looked at before the import. "
+        "Nothing is started, nothing has to be destroyed."
+    )
+    with _stage(front_door, _QUIET, "local") as stage:
+        second = _export_twice(stage)
+        stopped = stage.run()
+        rows = count_rows(stage.sandbox, ORDERS)
+        _tell(f"Stopped before the start: {ORDERS} holds {rows or 'no'} rows. Without the second export:")
+        second.unlink()
+        code = stage.run()
+    return stopped == int(ExitCode.CONFLICTS_IN_SOURCE) and not rows and code == 0
 
 
 def leftover_checkpoint(front_door: FrontDoor) -> bool:
@@ -170,6 +193,7 @@ def leftover_checkpoint(front_door: FrontDoor) -> bool:
 ACTS: tuple[tuple[str, Callable[[FrontDoor], bool]], ...] = (
     ("a clean import", clean_import),
     ("duplicate keys end in a checksum mismatch", duplicate_keys),
+    ("the same duplicate keys, found before the import", duplicate_keys_found_before),
     ("a leftover checkpoint", leftover_checkpoint),
 )
 

@@ -15,8 +15,6 @@ from safe_lightning.rehearsal.scenario import Ending
 from safe_lightning.rehearsal.source import DataFile, read_rows
 from safe_lightning.rehearsal.zap import duration, took
 
-_INSERT_ROWS = 256
-
 
 def totals_text(totals: Totals) -> str:
     """Write a sum as Lightning's log does."""
@@ -45,6 +43,7 @@ class ChunkWriter:
         started = time.monotonic()
         fields = (("table", self._name), ("engineNumber", DATA_ENGINE), ("fileIndex", number), ("path", chunk.key))
         self._log.info("chunk_process.go:208", "restore file start", *fields)
+        self._run.hold_while_paused()
         try:
             rows = self._rows(number, count, chunk)
             chunk.totals = self._write_local(chunk, rows) if self._run.is_local else self._write_sql(rows)
@@ -111,10 +110,13 @@ class ChunkWriter:
 
     def _write_sql(self, rows: Sequence[Sequence[Value]]) -> Totals:
         columns, size = [column.name for column in self._schema.columns], 0
-        for start in range(0, len(rows), _INSERT_ROWS):
-            self._run.play.cancellation.check()
-            batch = rows[start : start + _INSERT_ROWS]
+        play = self._run.play
+        for start in range(0, len(rows), play.scenario.insert_rows):
+            play.cancellation.check()
+            batch = rows[start : start + play.scenario.insert_rows]
             self._insert(columns, batch)
+            self._run.board.rows_sent += len(batch)
+            play.rest(play.scenario.insert_seconds)
             size += sum(len(value or "") for row in batch for value in row)
         return Totals(0, len(rows), size)
 

@@ -14,7 +14,10 @@ from safe_lightning.rehearsal.play import Play
 from safe_lightning.rehearsal.progress import Progress
 from safe_lightning.rehearsal.schema import TableSchema
 from safe_lightning.rehearsal.source import CsvDialect, SourceTable
+from safe_lightning.rehearsal.status_server import StatusBoard
 from safe_lightning.rehearsal.zap import ZapLog
+
+_HOLD_SECONDS = 0.05
 
 
 class ImportStepError(Exception):
@@ -46,6 +49,7 @@ class Import:
     schemas: Sequence[str]
     sources: Sequence[SourceTable]
     progress: Progress
+    board: StatusBoard = field(default_factory=StatusBoard)
     table_schemas: dict[TableName, TableSchema] = field(default_factory=dict)
     failures: list[TableFailure] = field(default_factory=list)
     are_periodic_actions_over: bool = False
@@ -69,6 +73,11 @@ class Import:
     def dialect(self) -> CsvDialect:
         """Return how CSV files are written."""
         return CsvDialect.of(self.task)
+
+    def hold_while_paused(self) -> None:
+        """Stand still for as long as the status port says so. Raises CanceledError after a signal."""
+        while self.board.is_paused:
+            self.play.rest(_HOLD_SECONDS)
 
     def record_failure(
         self, name: TableName, table: Table, step: int, message: str, engine: Engine | None = None

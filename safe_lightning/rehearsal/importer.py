@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 from safe_lightning.lightning.task import Task, resolve_task
@@ -25,6 +25,7 @@ from safe_lightning.rehearsal.progress import Progress, interval_seconds
 from safe_lightning.rehearsal.scenario import Ending, read_scenario
 from safe_lightning.rehearsal.screen import banner
 from safe_lightning.rehearsal.source import SourceError, discover
+from safe_lightning.rehearsal.status_server import StatusBoard, status_server
 from safe_lightning.rehearsal.zap import ZapLog, took
 
 RELEASE = """Release Version: v8.5.4
@@ -55,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
             print(banner(path), end="", flush=True)
         if play.is_on(Ending.STATUS_PORT_BUSY):
             return _say_port_busy(task, log)
-        return _import(task, play, log)
+        return _serve_and_import(task, play, log)
 
 
 def _refuse(task: Task) -> int:
@@ -84,7 +85,18 @@ def _say_port_busy(task: Task, log: ZapLog) -> int:
     return 0
 
 
-def _import(task: Task, play: Play, log: ZapLog) -> int:
+def _serve_and_import(task: Task, play: Play, log: ZapLog) -> int:
+    board = StatusBoard()
+    try:
+        with status_server(task.status_addr, board, log) if task.status_addr else nullcontext():
+            return _import(task, play, log, board)
+    except OSError:
+        if board.run is not None:
+            raise
+        return _say_port_busy(task, log)
+
+
+def _import(task: Task, play: Play, log: ZapLog, board: StatusBoard) -> int:
     log.info(
         "info.go:53",
         "Welcome to TiDB-Lightning",
@@ -98,7 +110,8 @@ def _import(task: Task, play: Play, log: ZapLog) -> int:
     log.info("lightning.go:437", "cfg", ("cfg", _config(task)))
     try:
         with Cluster(task.target, play.scenario) as cluster:
-            run_procedure(_prepare(task, play, log, cluster))
+            board.run = _prepare(task, play, log, cluster, board)
+            run_procedure(board.run)
     except CanceledError:
         log.info("main.go:110", "tidb lightning exit", ("finished", False))
         print("tidb lightning canceled", flush=True)
@@ -112,7 +125,7 @@ def _import(task: Task, play: Play, log: ZapLog) -> int:
     return 0
 
 
-def _prepare(task: Task, play: Play, log: ZapLog, cluster: Cluster) -> Import:
+def _prepare(task: Task, play: Play, log: ZapLog, cluster: Cluster, board: StatusBoard) -> Import:
     started = time.monotonic()
     log.info("lightning.go:537", "load data source start")
     folder = task.cwd / task.data_source_dir.removeprefix("file://")
@@ -128,7 +141,7 @@ def _prepare(task: Task, play: Play, log: ZapLog, cluster: Cluster) -> Import:
         chunks=len(files),
         bytes_total=sum(file.size_bytes for file in files),
     )
-    return Import(task, play, log, cluster, book, schemas, sources, progress)
+    return Import(task, play, log, cluster, book, schemas, sources, progress, board)
 
 
 def _config(task: Task) -> str:

@@ -80,10 +80,22 @@ class Play:
         self.cancellation.check()
 
     def _stand_still(self) -> None:
-        deadline = time.monotonic() + self.scenario.hang_seconds
-        while time.monotonic() < deadline:
+        self.rest(self.scenario.hang_seconds)
+
+    def rest(self, seconds: float) -> None:
+        """Take a time over something. Raises CanceledError as soon as a signal has come."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
             self.cancellation.check()
-            time.sleep(_POLL_SECONDS)
+            time.sleep(min(left, _POLL_SECONDS))
+
+    def takes(self, seconds: float) -> bool:
+        """Take a time over something that a signal cuts short; whether it came to its end."""
+        try:
+            self.rest(seconds)
+        except CanceledError:
+            return False
+        return True
 
     def rows(self, schema: TableSchema, rows: list[list[Value]]) -> list[list[Value]]:
         """Repeat the first rows with other values, where duplicate keys are asked for."""

@@ -53,7 +53,8 @@ class Scenario:
     """One rehearsal's settings, kept as a file in the sandbox.
 
     ``pd_tries`` stands for the 100 s that the real tools spend on a PD that does not answer. A sandbox is
-    for samples: ``rows_most`` bounds how many rows of each file are read.
+    for samples: ``rows_most`` bounds how many rows of each file are read. ``insert_seconds`` and ``ingest_seconds``
+    are taken over each batch of ``insert_rows`` rows and over each engine, so that a stop can meet them.
     """
 
     ending: Ending = Ending.CLEAN
@@ -62,6 +63,9 @@ class Scenario:
     hang_seconds: float = 20.0
     pd_tries: int = 5
     pd_try_seconds: float = 0.05
+    insert_rows: int = 256
+    insert_seconds: float = 0.0
+    ingest_seconds: float = 0.0
 
     def write(self, path: Path) -> None:
         """Write the scenario for the stand-ins to read."""

@@ -193,11 +193,19 @@ class TableImport:
         if self._run.is_local:
             self._ingest_pairs(number)
         self._log.info("backend.go:400", "import completed", *tag, ("retryCnt", 0), took(started), None)
+        if self._run.play.cancellation.signal_name and self._run.is_local:
+            self._save_and_stop(engine)
         self._log.info("backend.go:413", "cleanup start", *tag)
         self._log.info("backend.go:415", "cleanup completed", *tag, took(started), None)
         engine.status = IMPORTED
         self._run.book.save()
         self._log.info("table_import.go:1375", "import and cleanup engine completed", *tag, took(started), None)
+
+    def _save_and_stop(self, engine: Engine) -> None:
+        """Count an engine as imported whose ingest a signal cut short, as the real one does with the file driver."""
+        engine.status = IMPORTED
+        self._run.book.save()
+        self._run.play.cancellation.check()
 
     def _say_duplicates(self) -> None:
         for number in (DATA_ENGINE, INDEX_ENGINE):
@@ -213,7 +221,6 @@ class TableImport:
         folder = engine_folder(self._run, self._name, number)
         pairs = folder.read()
         unique = {pair.key: pair for pair in reversed(pairs)}
-        self._run.cluster.ingest(self._name, self._run.play.survivors(list(unique.values())))
         kept = sum_pairs(unique.values()).bytes
         uuid = ("uuid", engine_uuid(self._name, number))
         self._log.info(
@@ -226,13 +233,16 @@ class TableImport:
             ("maxReqInFlight", 0),
             ("maxReqPerSec", 0),
         )
+        is_cut = not self._run.play.takes(self._run.play.scenario.ingest_seconds)
+        if not is_cut:
+            self._run.cluster.ingest(self._name, self._run.play.survivors(list(unique.values())))
         self._log.info(
             "local.go:1490",
             "import engine success",
             uuid,
             ("size", kept),
             ("kvs", len(pairs)),
-            ("importedSize", kept),
-            ("importedCount", len(unique)),
+            ("importedSize", 0 if is_cut else kept),
+            ("importedCount", 0 if is_cut else len(unique)),
         )
         folder.remove()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from safe_lightning.core.tables import Comparison
+from safe_lightning.core.tables import Comparison, Totals
 from safe_lightning.core.verdict import TableResult
 
 WIDTH = 80
@@ -49,6 +49,10 @@ def _totals(checksum: Comparison | None) -> Iterator[str]:
     sides = (("in the cluster", checksum.remote), ("from the source", None if is_equal else checksum.local))
     for name, side in sides:
         if side is not None:
-            yield f"{'on both sides' if is_equal else name:<16} {side.kvs:,} pairs, {side.bytes:,} bytes"
+            yield f"{'on both sides' if is_equal else name:<16} {side.kvs:,} pairs{_bytes(side)}"
             if side.checksum is not None:
                 yield f"{'':<16} checksum {side.checksum}"
+
+
+def _bytes(side: Totals) -> str:
+    return f", {side.bytes:,} bytes" if side.has_bytes else ""

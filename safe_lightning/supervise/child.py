@@ -94,7 +94,8 @@ def supervise(
 
     Its stdout and stderr reach ours byte for byte; stdin is ours. A stop request is passed on as one signal to
     its process group; after ``grace_seconds`` the whole tree is killed, which an environment marker finds
-    wherever it hides. With ``drain`` the signal waits for that, unless a further one comes. Must be called by the main thread (see pdeathsig).
+    wherever it hides. With ``drain`` the signal waits for that, unless a further one comes. Must be called by the
+    main thread (see pdeathsig).
     """
     now = time.time()
     if control.request is not None:

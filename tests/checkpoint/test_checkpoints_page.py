@@ -13,7 +13,7 @@ from safe_lightning.commands.checkpoint import to_text
 from safe_lightning.core.checkpoint import STATUS_NAMES, CheckpointVerdict, status_name
 from safe_lightning.core.checkpoint_verdict import judge_checkpoint
 from safe_lightning.lightning.checkpoint_file import read_summary
-from safe_lightning.policy.model import CheckpointPolicy
+from safe_lightning.policy.model import CheckpointAnswers
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "checkpoints.md").read_text()
 CELLS = re.compile(r"^\| `?([\w-]+)`? \| (.*) \|$", re.MULTILINE)
@@ -32,7 +32,7 @@ def test_a_failure_is_told_as_the_page_says(stored: str, words: str) -> None:
 
 @pytest.mark.parametrize("verdict", [v for v in CheckpointVerdict if v is not CheckpointVerdict.NONE])
 def test_every_verdict_is_listed_with_its_default_answer(verdict: CheckpointVerdict) -> None:
-    assert ROWS[verdict.value][-1] == getattr(CheckpointPolicy(), verdict.value)
+    assert ROWS[verdict.value][-1] == getattr(CheckpointAnswers(), verdict.value)
 
 
 def test_every_answer_is_listed() -> None:

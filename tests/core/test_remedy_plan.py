@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from safe_lightning.core.cause import Cause
+from safe_lightning.core.causes.names import CHOICES
 from safe_lightning.core.outcome import Outcome
 from safe_lightning.core.remedy import RemedyFor, plan_remedy
 from safe_lightning.core.tables import TableName
@@ -141,3 +142,54 @@ def test_each_step_says_where_its_answer_comes_from() -> None:
     assert plan
     assert (plan.steps[0].action, plan.steps[0].reason) == (Action.REMOVE, "key-conflicts (90%); per policy")
     assert plan.reason == "1 table treated"
+
+
+@pytest.mark.parametrize(
+    ("found", "least", "action"),
+    [
+        (causes(leftover_checkpoint=0.75), 0.75, "destroy"),
+        (causes(leftover_checkpoint=0.74), 0.75, "report"),
+        (causes(leftover_checkpoint=0.5), 0.5, "destroy"),
+        (causes(leftover_checkpoint=0.49), 0.5, "report"),
+        (causes(leftover_checkpoint=0.1), 0.0, "destroy"),
+    ],
+)
+def test_below_the_confidence_that_the_policy_asks_for_a_cause_is_only_reported(
+    found: tuple[Cause, ...], least: float, action: str
+) -> None:
+    rule = RemedyRule(action="destroy", then="retry", least_confidence=least)
+    plan = plan_remedy(report((A, MISMATCH)), {A: found}, policy(leftover_checkpoint=rule))
+    assert told(plan) == ([(action, "a")], 1 if action == "destroy" else 0)
+    assert plan is not None
+    assert ("less sure than the policy asks" in plan.steps[0].reason) == (action == "report")
+
+
+def test_of_causes_that_are_equally_likely_the_strictest_floor_counts() -> None:
+    sure, unsure = RemedyRule(action="destroy", least_confidence=0.9), RemedyRule(action="destroy")
+    found = causes(key_conflicts=0.8, rows_before=0.75)
+    plan = plan_remedy(report((A, MISMATCH)), {A: found}, policy(key_conflicts=unsure, rows_before=sure))
+    assert told(plan) == ([("report", "a")], 0)
+
+
+@pytest.mark.parametrize("cause", [name for name in CHOICES if name not in ("any", "leftover-checkpoint")])
+def test_the_remedy_for_one_cause_is_never_done_for_another(cause: str) -> None:
+    found = (Cause(cause, 0.95, (), ""),)
+    plan = plan_remedy(report((A, MISMATCH)), {A: found}, policy(leftover_checkpoint=DESTROY))
+    assert told(plan) == ([("report", "a")], 0)
+
+
+@pytest.mark.parametrize("words", ["GC life time is shorter than transaction duration", "Region is unavailable", "EOF"])
+@pytest.mark.parametrize("rule", [DESTROY, REMOVE])
+def test_good_work_is_never_thrown_away_because_its_checksum_was_not_completed(words: str, rule: RemedyRule) -> None:
+    end = ImportReport(
+        Outcome.CHECKSUM_INCOMPLETE, words, 1, None, None, (TableResult(A, "imported, not verified"),), words, (),
+        checksum_incomplete=True,
+    )  # fmt: skip
+    plan = plan_remedy(end, {}, lambda table, cause: (rule, "per policy"))
+    assert told(plan) == ([("report", "a")], 0)
+
+
+def test_a_failure_is_not_ignored_where_the_next_run_would_prove_nothing() -> None:
+    for is_required, action in ((True, "ignore"), (False, "report")):
+        plan = plan_remedy(report((A, MISMATCH)), {A: KEYS}, policy(key_conflicts=IGNORE), is_required)
+        assert told(plan)[0] == [(action, "a")]

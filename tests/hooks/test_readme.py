@@ -91,6 +91,7 @@ def test_the_policy_example_holds_only_keys_and_words_of_the_policy() -> None:
 def test_the_defaults_are_those_of_the_policy() -> None:
     assert [(rule.use, rule.stage) for rule in DEFAULT_HOOKS] == [
         ("checkpoint", "pre-import"),
+        ("conflicts", "pre-import"),
         ("checksum", "post-import"),
     ]
     assert HookRule().timeout == 600

@@ -69,7 +69,7 @@ BAD = [
     ),
     Bad("[checkpoint]\nsize_most = '1GB'", 3, "checkpoint.size_most", 'allowed: a size such as "512MiB" or "1GiB"'),
     Bad("[checkpoint]\nsize_most = '0B'", 3, "checkpoint.size_most", "from 1B to 1024TiB"),
-    Bad("[checkpoint]\nunreadable = 'remove'", 3, "checkpoint.unreadable", 'allowed: "refuse" or "ignore"'),
+    Bad("[checkpoint.on]\nunreadable = 'remove'", 3, "checkpoint.on.unreadable", 'allowed: "refuse" or "ignore"'),
     Bad("remedy = 'report'", 2, "remedy", 'found "report"; allowed: a list of tables, [[remedy]]'),
     Bad("[remedy]\naction = 'report'", 2, "remedy", "found a table; allowed: a list of tables, [[remedy]]"),
     Bad("remedy = [1]", 2, "remedy[1]", "found 1; allowed: a table"),
@@ -85,6 +85,9 @@ BAD = [
     Bad("[[override]]\ncheckpoint = {}", 2, "override[1]", "found no answer in it; allowed: at least one"),
     Bad("[[override]]\ncheckpoint = 'x'", 3, "override[1].checkpoint", 'found "x"; allowed: a table'),
     Bad("[[override]]\n[override.checkpoint]\nstale = 'x'", 4, "override[1].checkpoint.stale", 'found "x"; allowed: '),
+    Bad("[checkpoint]\non = 'refuse'", 3, "checkpoint.on", 'found "refuse"; allowed: a table'),
+    Bad("[checkpoint]\nstale = 'refuse'", 3, "checkpoint.stale", 'nearest is "checkpoint.on.stale"'),
+    Bad("[[override]]\ncheckpoint.live = 'ignore'", 3, "override[1].checkpoint.live", "an unknown key"),
     Bad("[[override]]\ncheckpoint.unreadable = 'ignore'", 3, "override[1].checkpoint.unreadable", "an unknown key"),
     Bad("[[hooks]]\nuse = 'a'\nrun = ['a']", 2, "hooks[1]", "found both of use and run; allowed: exactly one of them"),
     Bad("[[hooks]]\ntimeout = '1s'", 2, "hooks[1]", "found neither of use and run; allowed: exactly one of them"),
@@ -108,7 +111,9 @@ BAD = [
         "allowed: a text on one line",
         is_beyond_schema=True,
     ),
-    Bad("[checkpoint]\nstale = 'destroy'", 3, "checkpoint.stale", f'only together with allow = ["{DROP_PHRASE}"]'),
+    Bad(
+        "[checkpoint.on]\nstale = 'destroy'", 3, "checkpoint.on.stale", f'only together with allow = ["{DROP_PHRASE}"]'
+    ),
     Bad("[[remedy]]\naction = 'destroy'", 3, "remedy[1].action", f'only together with allow = ["{DROP_PHRASE}"]'),
     Bad("[[override]]\ncheckpoint.failed = 'destroy'", 3, "override[1].checkpoint.failed", "drops tables"),
 ]
@@ -140,7 +145,7 @@ def test_the_schema_rejects_it_too(bad: Bad) -> None:
     [
         write_example(),
         "schema = 1\nhooks = []",
-        f"schema = 1\nallow = ['{DROP_PHRASE}']\n[checkpoint]\nstale = 'destroy'",
+        f"schema = 1\nallow = ['{DROP_PHRASE}']\n[checkpoint.on]\nstale = 'destroy'",
         "schema = 1\n[[hooks]]\nrun = ['a']\nuse = ''\nstage = 'post-import'\nwhen = ['hung']",
         "schema = 1\n[[hooks]]\nuse = 'b'\nwhen = []",
         "schema = 1\n[[override]]\ncheckpoint.stale = 'ignore'\n[[remedy]]\nthen = 'retry'",
@@ -163,7 +168,7 @@ def test_the_format_must_be_named(policy_file: Any, text: str) -> None:
 
 
 def test_all_errors_come_at_once_in_the_order_of_the_file(errors: Errors, policy_file: object) -> None:
-    text = "dry_run = 1\n[[hooks]]\nuse = 1\n[checkpoint]\nstale = 'x'\nunknown = 1\n"
+    text = "dry_run = 1\n[[hooks]]\nuse = 1\n[checkpoint.on]\nstale = 'x'\nunknown = 1\n"
     found = errors(text, {"SAFE_LIGHTNING__LOCK__WAIT": "x"})
     places = [line.partition(": ")[0].removeprefix(f"{policy_file}:") for line in found]
     assert places == ["2", "4", "6", "7", "environment SAFE_LIGHTNING__LOCK__WAIT"]

@@ -28,7 +28,7 @@ def config(*arguments: str, environ: dict[str, str] | None = None) -> Any:
 RICH = """schema = 1
 state_dir = "state"
 allow = ["drop tables that this import filled"]
-[checkpoint]
+[checkpoint.on]
 stale = "remove"
 [[remedy]]
 cause = "key-conflicts"
@@ -105,8 +105,8 @@ def test_show_names_the_origin_of_each_value(policy_file: Path) -> None:
     ended = config("show", environ={"SAFE_LIGHTNING_CONFIG": str(policy_file), "SAFE_LIGHTNING__LOCK__WAIT": "5s"})
     lines = [re.sub(r" {2,}", "  ", line) for line in ended.stdout.splitlines()]
     assert lines[0] == f"# {policy_file}"
-    assert f'checkpoint.stale = "remove"  # {policy_file}:5' in lines
-    assert 'checkpoint.failed = "refuse"  # default' in lines
+    assert f'checkpoint.on.stale = "remove"  # {policy_file}:5' in lines
+    assert 'checkpoint.on.failed = "refuse"  # default' in lines
     assert 'lock.wait = "5s"  # environment SAFE_LIGHTNING__LOCK__WAIT' in lines
     assert f'action = "destroy"  # {policy_file}:9' in lines
     assert f'state_dir = "{policy_file.parent}/state"  # {policy_file}:2' in lines
@@ -128,7 +128,7 @@ def test_show_without_a_file_prints_the_defaults() -> None:
     entries = {entry["key"]: entry for entry in told["values"]}
     assert entries["watch.stall_after"] == {"key": "watch.stall_after", "value": "2h", "origin": "default"}
     assert entries["remedy"]["value"] == []
-    assert entries["hooks[2].use"]["value"] == "checksum"
+    assert entries["hooks[2].use"]["value"] == "conflicts"
 
 
 def test_show_finds_the_policy_beside_the_config_of_an_import(tmp_path: Path) -> None:
@@ -148,8 +148,8 @@ def test_schema_prints_a_valid_json_schema_that_explains_every_key() -> None:
     told = json.loads(config("schema").stdout)
     jsonschema.Draft202012Validator.check_schema(told)
     assert told["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    stale = told["properties"]["checkpoint"]["properties"]["stale"]
-    assert (stale["default"], "younger" in stale["description"]) == ("refuse", True)
+    stale = told["properties"]["checkpoint"]["properties"]["on"]["properties"]["stale"]
+    assert (stale["default"], "not those of the checkpoint" in stale["description"]) == ("refuse", True)
 
 
 def test_generate_prints_the_example_byte_for_byte() -> None:

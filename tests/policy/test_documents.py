@@ -43,8 +43,8 @@ def test_the_example_sets_every_key() -> None:
 def test_the_example_still_loads_with_its_examples_uncommented(policy_file: Path) -> None:
     policy_file.write_text(with_examples(EXAMPLE.read_text(encoding="utf-8")), encoding="utf-8")
     policy = load_policy(policy_file, {}).policy
-    assert [bool(rule.run) for rule in policy.hooks] == [False, False, True, False]
-    assert policy.hooks[:2] == Policy().hooks
+    assert [bool(rule.run) for rule in policy.hooks] == [False, False, False, True, False]
+    assert policy.hooks[:3] == Policy().hooks
     assert (len(policy.remedy), len(policy.override)) == (1, 1)
 
 
@@ -78,7 +78,7 @@ def test_the_documentation_names_the_phrase_and_the_policies() -> None:
 
 
 def test_the_documented_errors_are_real(errors: Callable[..., list[str]], policy_file: Path) -> None:
-    text = "\n\nstat_dir = 'x'\n\n\n[checkpoint]\n\nstale = 'destory'\n"
+    text = "\n\nstat_dir = 'x'\n\n\n[checkpoint.on]\n\nstale = 'destory'\n"
     found = errors(text, {"SAFE_LIGHTNING__LOCK__WAIT": "60"})
     said = [re.sub(r"state_dir, .*;", "state_dir, …;", line.replace(str(policy_file), "F")) for line in found]
     told = re.findall(r"^    (?:safe-lightning\.toml(:.*)|(environment .*))$", DOCS, flags=re.MULTILINE)

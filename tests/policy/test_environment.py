@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -23,13 +24,13 @@ from safe_lightning.policy.model import DROP_PHRASE
         ("ALLOW", "[]", None, "allow", ()),
         ("RECORD__KEEP_RUNS", "7", "record", "keep_runs", 7),
         ("WATCH__STALL_AFTER", "1h30m", "watch", "stall_after", 5400.0),
-        ("CHECKPOINT__STALE", "remove", "checkpoint", "stale", "remove"),
+        ("CHECKPOINT__ON__STALE", "remove", "checkpoint.on", "stale", "remove"),
         ("CONTROL_TOOL__PATH", "/x/ctl", "control_tool", "path", "/x/ctl"),
     ],
 )
 def test_a_variable_sets_a_key(name: str, text: str, section: str | None, key: str, value: object) -> None:
     policy = load_policy(None, {f"SAFE_LIGHTNING__{name}": text, "HOME": "/home/u"}).policy
-    assert getattr(getattr(policy, section) if section else policy, key) == value
+    assert attrgetter(f"{section}.{key}" if section else key)(policy) == value
 
 
 def test_a_variable_wins_over_the_file(load: Callable[..., LoadedPolicy]) -> None:
@@ -62,8 +63,8 @@ def test_no_two_keys_share_a_variable_and_every_single_key_has_one() -> None:
         ("DRY_RUN", "", 'dry_run: found ""; allowed: true or false'),
         ("RECORD__KEEP_RUNS", "1_000", 'record.keep_runs: found "1_000"; allowed: a whole number'),
         ("RECORD__KEEP_RUNS", "-1", "record.keep_runs: found -1; allowed: a whole number"),
-        ("CHECKPOINT__STALE", "destory", 'nearest is "destroy"'),
-        ("CHECKPOINT__STALE", "destroy", "it drops tables: allowed only together with allow"),
+        ("CHECKPOINT__ON__STALE", "destory", 'nearest is "destroy"'),
+        ("CHECKPOINT__ON__STALE", "destroy", "it drops tables: allowed only together with allow"),
         ("ALLOW", DROP_PHRASE, f'allow: found "{DROP_PHRASE}"; allowed: a list of'),
         ("ALLOW", '["x"]\nschema = 2', 'allow: found "[\\"x\\"]\\nschema = 2"; allowed: a list of'),
         ("ALLOW", '["x"]', 'allow[1]: found "x"; allowed: '),

@@ -42,7 +42,7 @@ def check(path: Path | None, environ: Mapping[str, str]) -> LoadedPolicy | None:
 def answers(policy: Policy) -> set[object]:
     """Collect every word that could ask for a drop."""
     overrides = [word for rule in policy.override for word in rule.checkpoint.values()]
-    return {*vars(policy.checkpoint).values(), *(rule.action for rule in policy.remedy), *overrides}
+    return {*vars(policy.checkpoint.on).values(), *(rule.action for rule in policy.remedy), *overrides}
 
 
 def check_text(text: str, count: int) -> None:
@@ -55,7 +55,7 @@ def check_text(text: str, count: int) -> None:
 @example(b"schema = 1\nx." + b"a." * 500 + b"b = 1")
 @example(b"schema = 1\nallow = [1e999, nan, 1979-05-27, 0x" + b"f" * 8000 + b"]")
 @example(b"schema = 1\n[[hooks]]\nrun = [[]]\nuse = {}\n[[override]]\ncheckpoint = [{}]\ntables = [[], {}]")
-@example(b"schema = 1\n[checkpoint]\nstale.x = 1\n[log.level]\n[hooks.x]")
+@example(b"schema = 1\n[checkpoint.on]\nstale.x = 1\n[log.level]\n[hooks.x]")
 @example(b'schema = 1\n"\\u0000\\n" = "\\u0000\\uFFFF"')
 def test_any_bytes_as_a_file(data: bytes) -> None:
     load(data, {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -96,17 +97,17 @@ def test_with_a_policy_file_tomlkit_is_not_loaded(policy_file: Path, load: Load)
         ("[record]\nkeep_runs = 0", "record", "keep_runs", 0),
         ('[record]\nkeep_for = "3650d"', "record", "keep_for", 3650 * 86400.0),
         ('[checkpoint]\nsize_most = "512MiB"', "checkpoint", "size_most", 512 << 20),
-        ("[checkpoint]\n\"stale\" = 'ignore'", "checkpoint", "stale", "ignore"),
+        ("[checkpoint.on]\n\"stale\" = 'ignore'", "checkpoint.on", "stale", "ignore"),
     ],
 )
 def test_a_key_is_taken(load: Load, text: str, section: str | None, name: str, value: object) -> None:
     policy = load(text).policy
-    assert getattr(getattr(policy, section) if section else policy, name) == value
+    assert attrgetter(f"{section}.{name}" if section else name)(policy) == value
 
 
 def test_no_hooks_and_the_default_hooks_are_two_things(load: Load) -> None:
     assert load("hooks = []").policy.hooks == ()
-    assert [hook.use for hook in load("").policy.hooks] == ["checkpoint", "checksum"]
+    assert [hook.use for hook in load("").policy.hooks] == ["checkpoint", "conflicts", "checksum"]
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_no_obstacle(policy_file: Path) -> None:
@@ -117,13 +118,13 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_obstacle(policy_file: Pa
 
 
 def test_origins_tell_for_every_key_where_it_was_set(load: Load, policy_file: Path) -> None:
-    text = '[checkpoint]\nstale = "remove"\n[[hooks]]\nrun = [\n"/bin/true"]\n'
+    text = '[checkpoint.on]\nstale = "remove"\n[[hooks]]\nrun = [\n"/bin/true"]\n'
     origins = load(text, {"SAFE_LIGHTNING__CHILD__GRACE": "1s"}).origins
-    assert origins["checkpoint.stale"] == f"{policy_file}:3"
+    assert origins["checkpoint.on.stale"] == f"{policy_file}:3"
     assert origins["hooks"] == f"{policy_file}:4"
     assert origins["hooks[1].run"] == f"{policy_file}:5"
     assert origins["child.grace"] == "environment SAFE_LIGHTNING__CHILD__GRACE"
-    assert origins["hooks[1].timeout"] == origins["checkpoint.failed"] == origins["remedy"] == "default"
+    assert origins["hooks[1].timeout"] == origins["checkpoint.on.failed"] == origins["remedy"] == "default"
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ def safe_lightning(folder: Path, *words: str) -> CommandEnd:
     return run_command(argv, timeout_seconds=120, env={**os.environ, "COLUMNS": "80"}, cwd=folder)
 
 
-def test_all_three_acts_end_as_announced(tmp_path: Path) -> None:
+def test_all_four_acts_end_as_announced(tmp_path: Path) -> None:
     end = safe_lightning(tmp_path, "demo")
     told = end.stdout.decode()
     assert end.exit_code == 0, told + end.stderr.decode()
-    assert told.count("As announced.") == 3
+    assert told.count("As announced.") == 4
     assert "SANDBOX" in told
     assert list(tmp_path.iterdir()) == []
 

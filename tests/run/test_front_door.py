@@ -37,6 +37,7 @@ def test_without_any_policy_it_looks_runs_and_explains(place: Place) -> None:
     (entry,) = place.history()
     assert [(hook["name"], hook["stage"], hook["status"]) for hook in entry["hooks"]] == [
         ("checkpoint", "pre-import", "pass"),
+        ("conflicts", "pre-import", "pass"),
         ("checksum", "post-import", "pass"),
     ]
 

@@ -161,7 +161,7 @@ def test_the_last_of_several_runs_in_one_file_is_explained(call: Call, tmp_path:
 def test_a_compressed_log_and_standard_input_are_read(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "log.gz").write_bytes(gzip.compress(MISMATCH))
+    (tmp_path / "log.gz").write_bytes(gzip.compress(MISMATCH, mtime=0))
     assert call(explain, "--json", tmp_path / "log.gz").json["outcome"] == "checksum-mismatch"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(MISMATCH)))
     assert call(explain, "--json", "-").json["outcome"] == "checksum-mismatch"
@@ -200,7 +200,7 @@ def junk(path: Path) -> None:
 
 
 def cut_gzip(path: Path) -> None:
-    path.write_bytes(gzip.compress(MISMATCH)[:-9])
+    path.write_bytes(gzip.compress(MISMATCH, mtime=0)[:-9])
 
 
 def spoiled_gzip(path: Path) -> None:
