@@ -22,11 +22,15 @@ from safe_lightning.session import Session
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ends: the report, and an exit code that overrides the one which the outcome asks for."""
+    """How a run ends: the report, and an exit code that overrides the one which the outcome asks for.
+
+    ``is_proven``: the child failed only to prove its success, and that was proven after it.
+    """
 
     report: ImportReport
     code: ExitCode | None = None
     is_quiet: bool = False
+    is_proven: bool = False
 
 
 def without_child(outcome: Outcome, reason: str, root_error: str | None = None) -> ImportReport:
@@ -64,6 +68,8 @@ def stopped_after(ending: Ending, results: Sequence[HookResult]) -> Ending:
 
 def _code(session: Session, ending: Ending) -> int:
     policy, report = session.policy, ending.report
+    if ending.is_proven and ending.code is None:
+        return int(ExitCode.OK)
     natural = exit_code(
         report.outcome,
         report.child_exit_code,
@@ -168,7 +174,8 @@ def _tidy_up(session: Session, result: RunResult) -> None:
     try:
         with Ledger.open(session.state) as ledger:
             ledger.finish(session.record.path, result)
-        if result.outcome is Outcome.SUCCEEDED and session.is_import:
+        # A child that failed has left its checkpoint: what stood there before still counts.
+        if result.outcome is Outcome.SUCCEEDED and session.is_import and not result.child_exit_code:
             forget(session.state, session.baseline_key)
         remove_expired(session.state, session.policy.record, time.time())
     except (LedgerUnavailable, CouldNotLook, OSError) as error:

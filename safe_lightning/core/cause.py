@@ -191,3 +191,5 @@ def _strategy(clues: Clues) -> str | None:
         if value := clues.config.get(key):
             return str(value)
     return None
+
+
