@@ -22,15 +22,11 @@ from safe_lightning.session import Session
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ends: the report, and an exit code that overrides the one which the outcome asks for.
-
-    ``is_proven``: the child failed only to prove its success, and that was proven after it.
-    """
+    """How a run ends: the report, and an exit code that overrides the one which the outcome asks for."""
 
     report: ImportReport
     code: ExitCode | None = None
     is_quiet: bool = False
-    is_proven: bool = False
 
 
 def without_child(outcome: Outcome, reason: str, root_error: str | None = None) -> ImportReport:
@@ -68,8 +64,6 @@ def stopped_after(ending: Ending, results: Sequence[HookResult]) -> Ending:
 
 def _code(session: Session, ending: Ending) -> int:
     policy, report = session.policy, ending.report
-    if ending.is_proven and ending.code is None:
-        return int(ExitCode.OK)
     natural = exit_code(
         report.outcome,
         report.child_exit_code,
@@ -174,8 +168,7 @@ def _tidy_up(session: Session, result: RunResult) -> None:
     try:
         with Ledger.open(session.state) as ledger:
             ledger.finish(session.record.path, result)
-        # A child that failed has left its checkpoint: what stood there before still counts.
-        if result.outcome is Outcome.SUCCEEDED and session.is_import and not result.child_exit_code:
+        if result.outcome is Outcome.SUCCEEDED and session.is_import:
             forget(session.state, session.baseline_key)
         remove_expired(session.state, session.policy.record, time.time())
     except (LedgerUnavailable, CouldNotLook, OSError) as error:

@@ -127,7 +127,7 @@ def _is_plain(piece: Piece) -> bool:
 
 
 def _last_run(piece: Piece, wanted: int) -> tuple[int, int]:
-    """Find where the last runs of a file begin, from its end; how many were found, and where the first of them begins."""
+    """Find where the last runs of a file begin, from its end: how many were found, and where the first begins."""
     found, place = 0, 0
     try:
         with Path(piece.name).open("rb") as file:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast

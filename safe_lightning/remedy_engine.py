@@ -173,8 +173,7 @@ def _look(step: Step, around: Surroundings) -> _Before:
     """
     notes: dict[str, str] = {}
     checkpoint = around.services.read_checkpoint()
-    rules = around.policy.control_tool
-    pd = None if rules.is_direct else _attempt(lambda: ask_pd(around.task.target, rules.probe_timeout), "no-pd", notes)
+    pd = _attempt(lambda: ask_pd(around.task.target, around.policy.control_tool.probe_timeout), "no-pd", notes)
     baselines = _attempt(around.services.baselines, "no-baseline", notes) or {}
     is_drop = step.action is Action.DESTROY
     facts = SafetyFacts(
@@ -188,7 +187,6 @@ def _look(step: Step, around: Surroundings) -> _Before:
         is_record_trustworthy=around.is_record_trustworthy(),
         has_control_tool=around.control_tool is not None,
         pd_answers=pd is not None,
-        needs_control_tool=not rules.is_direct,
         shares_target=around.task.parallel_import,
     )
     return _Before(facts, checkpoint, pd, notes)
@@ -215,12 +213,7 @@ def _table_of(table: TableName, around: Surroundings) -> TableFacts:
 
 
 def _act(step: Step, around: Surroundings, before: _Before) -> StepResult:
-    """Act once, as a rule by the control tool, then judge by what can be read, not by how the tool ended."""
-    if around.policy.control_tool.is_direct:
-        from safe_lightning.direct_acts import act_directly
-
-        said = act_directly(step, around.task, around.policy, before.facts.entry)
-        return _judged(step, _prove(step, around, before), said)
+    """Call the control tool once, then judge by what can be read, not by how the tool ended."""
     from safe_lightning.supervise.command import CommandNotStarted, run_command
 
     assert around.control_tool is not None, "the safety laws have seen to it"
@@ -236,14 +229,10 @@ def _act(step: Step, around: Surroundings, before: _Before) -> StepResult:
         )
     except CommandNotStarted as error:
         return StepResult(step, StepStatus.FAILED, "not-started", str(error))
-    said = describe_end(end, around.policy.control_tool.timeout)
-    judged = _judged(step, _prove(step, around, before), said)
-    return replace(judged, exit_code=end.exit_code, output=_output(end))
-
-
-def _judged(step: Step, proof: Proof, said: str) -> StepResult:
+    proof = _prove(step, around, before)
     status = StepStatus.DONE if proof.is_reached else StepStatus.FAILED
-    return StepResult(step, status, proof.code, "; ".join(filter(None, (proof.message, said))))
+    message = "; ".join(filter(None, (proof.message, describe_end(end, around.policy.control_tool.timeout))))
+    return StepResult(step, status, proof.code, message, end.exit_code, _output(end))
 
 
 class _AfterGrace(threading.Event):

@@ -11,11 +11,9 @@ from safe_lightning.api import ImportReport, Outcome, Stage
 from safe_lightning.attempt import Attempt
 from safe_lightning.core.exitcodes import ExitCode
 from safe_lightning.ending import Ending, blocked_by, close, refuse, stopped_after, without_child
-from safe_lightning.finishing import finish_checksum
 from safe_lightning.groundwork import copy_checkpoint, remember_baselines, run_locks, tell_dead_runs
 from safe_lightning.hooking import HookLoadError, HookResult, load_hooks, run_stage
 from safe_lightning.invocation import resolve
-from safe_lightning.launches import begin_launch, end_launch
 from safe_lightning.lightning.binary import BinaryError
 from safe_lightning.policy.load import PolicyError
 from safe_lightning.record.lock import LockBusy
@@ -51,7 +49,9 @@ def _story(session: Session) -> Ending:
                 return _import_and_treat(session, binary)
     except (BinaryError, ChildNotStarted) as error:
         report = without_child(Outcome.ENVIRONMENT_ERROR, str(error), str(error))
-        ending = Ending(report, ExitCode.NOT_FOUND if error.exit_code == ExitCode.NOT_FOUND else ExitCode.NOT_EXECUTABLE)
+        ending = Ending(
+            report, ExitCode.NOT_FOUND if error.exit_code == ExitCode.NOT_FOUND else ExitCode.NOT_EXECUTABLE
+        )
     except LockBusy as error:
         ending = Ending(without_child(Outcome.BLOCKED, str(error)), ExitCode.TRY_LATER)
     return _tell_hooks(session, ending)
@@ -86,24 +86,20 @@ def _import_and_treat(session: Session, binary: Path) -> Ending:
     """Import, judge and treat; once more for as long as the policy's remedy asks for it and was completed."""
     while True:
         remember_baselines(session)
-        begin_launch(session)
         report = Attempt(session, binary).run()
-        end_launch(session, report)
         if not session.is_import:
             return Ending(report)
         session.record.enter("judging", time.time())
         copy_checkpoint(session, "after")
         stop = LaterSignal(session.control)
-        told = finish_checksum(session, report, stop)
-        is_proven = told.outcome is Outcome.SUCCEEDED and report.outcome is not told.outcome
-        results = _run_hooks(session, Stage.POST_IMPORT, stop, told)
-        ending = stopped_after(Ending(told, is_proven=is_proven), results)
+        results = _run_hooks(session, Stage.POST_IMPORT, stop, report)
+        ending = stopped_after(Ending(report), results)
         if ending.code is not None:
             return ending
         treatment = treat(session, results, binary, stop)
         if not treatment.wants_retry or session.attempt > treatment.retries_most or session.control.stop_requested:
             return ending
-        _begin_again(session, told)
+        _begin_again(session, report)
 
 
 def _run_hooks(

@@ -18,7 +18,7 @@ from safe_lightning.core.hook_json import verdict_to_json
 from safe_lightning.core.redact import redact_argv
 from safe_lightning.hooking import HookLoadError, HookResult, LoadedHook, load_hooks, run_stage
 from safe_lightning.invocation import Invocation, resolve
-from safe_lightning.services import EngineServices, known_state
+from safe_lightning.services import EngineServices
 from safe_lightning.supervise.signals import StopControl, signals_taken_by
 
 
@@ -72,7 +72,7 @@ def _look(call: Invocation, hooks: Sequence[LoadedHook]) -> list[HookResult]:
         argv=redact_argv(call.argv),
         task=call.task,
         policy=policy,
-        services=EngineServices(call.task, policy, lambda: _recall(call), state=known_state(policy, call.environ)),
+        services=EngineServices(call.task, policy, lambda: _recall(call)),
         dry_run=True,
     )
     control = StopControl()

@@ -191,5 +191,3 @@ def _strategy(clues: Clues) -> str | None:
         if value := clues.config.get(key):
             return str(value)
     return None
-
-

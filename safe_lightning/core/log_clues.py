@@ -76,8 +76,6 @@ def note_engine(task: TaskEvidence, record: Record) -> None:
 
 def note_table_id(task: TaskEvidence, record: Record) -> None:
     """Learn a table's id from the first key of one of its engines, once a key without a name was logged."""
-    if len(task.table_ids) >= len(task.skipped_keys):
-        return
     folder = _ENGINE_FOLDER.search(record.fields.get("file", ""))
     opened = task.engines_opened.get(folder[1]) if folder else None
     if opened is None:

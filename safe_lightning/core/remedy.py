@@ -65,7 +65,9 @@ def _choose(table: TableName, causes: Sequence[Cause], remedy_for: RemedyFor) ->
         return _Choice(Step(Action.REPORT, table, undecided), 0)
     why = f"{_names(candidates)} ({first.confidence:.0%}); {reason}"
     if first.confidence < max(other.least_confidence for _, other, _ in answers):
-        return _Choice(Step(Action.REPORT, table, f"{why}; only reported, as that is less sure than the policy asks"), 0)
+        return _Choice(
+            Step(Action.REPORT, table, f"{why}; only reported, as that is less sure than the policy asks"), 0
+        )
     action = Action(rule.action)
     is_retried = rule.then == "retry" and action is not Action.REPORT
     retries = min(other.max_attempts for _, other, _ in answers) if is_retried else 0

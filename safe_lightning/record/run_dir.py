@@ -153,10 +153,6 @@ class RunDir:
         """Keep what stood in the target before the import."""
         self._write("baselines.json", [plain(baseline) for baseline in baselines])
 
-    def write_fingerprint(self, document: Mapping[str, object]) -> None:
-        """Keep what the import was at its first launch."""
-        self._write("fingerprint.json", plain(document))
-
     def write_plan(self, plan: Plan) -> None:
         """Keep a plan before its first step."""
         self._write("plan.json", plan_to_json(plan))

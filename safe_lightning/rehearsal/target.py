@@ -36,9 +36,7 @@ class Ports:
 _ANY = Ports(0, 0, 0)
 
 
-async def serve(
-    store: Store, on_ready: Callable[[Ports], None], stop: asyncio.Event, wanted: Ports = _ANY
-) -> None:
+async def serve(store: Store, on_ready: Callable[[Ports], None], stop: asyncio.Event, wanted: Ports = _ANY) -> None:
     """Serve until the event is set, on the wanted ports where they are free."""
     server = await _listen_mysql(store, wanted.mysql)
     pd = await _listen(lambda address: pd_api(store, address), wanted.pd)

@@ -41,7 +41,7 @@ def decimal(value: Decimal, whole: int, fraction: int) -> bytes:
     size = (0, 1, 1, 2, 2, 3, 3, 4, 4, 4)
     digits = f"{int(abs(value) * 10**fraction):0{whole + fraction}d}"
     head, tail = digits[:whole], digits[whole:]
-    raw = head[: whole % 9] and int(head[: whole % 9]).to_bytes(size[whole % 9], "big") or b""
+    raw = (head[: whole % 9] and int(head[: whole % 9]).to_bytes(size[whole % 9], "big")) or b""
     raw += b"".join(int(head[i : i + 9]).to_bytes(4, "big") for i in range(whole % 9, whole, 9))
     for i in range(0, fraction, 9):
         part = tail[i : i + 9]

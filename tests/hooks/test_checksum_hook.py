@@ -136,7 +136,9 @@ def test_keys_that_lightning_skipped_are_the_cause_whatever_stood_there_before(
     assert first_causes(judge(report, known=before(report, was_empty))) == ["key-conflicts"]
 
 
-@pytest.mark.parametrize(("was_empty", "cause"), [(True, "concurrent-writes"), (False, "rows-before"), (None, "rows-before")])
+@pytest.mark.parametrize(
+    ("was_empty", "cause"), [(True, "concurrent-writes"), (False, "rows-before"), (None, "rows-before")]
+)
 def test_a_cluster_that_holds_more_had_rows_before_or_another_writer(
     was_empty: bool | None, cause: str, judge: Make, report: Make
 ) -> None:

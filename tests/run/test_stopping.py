@@ -165,9 +165,7 @@ def test_a_reader_that_goes_away_does_not_hurt_the_import(place: Place) -> None:
 def test_post_import_hooks_hear_of_an_import_that_was_blocked(place: Place) -> None:
     no = hook(place, "no", "print('not today', file=sys.stderr)\nsys.exit(1)\n")
     page = hook(place, "page", "open('paged', 'w').write(os.environ['SAFE_LIGHTNING_OUTCOME'])\n")
-    place.policy(
-        f'[[hooks]]\nrun = ["{no}"]\n[[hooks]]\nrun = ["{page}"]\nstage = "post-import"\nwhen = ["blocked"]\n'
-    )
+    place.policy(f'[[hooks]]\nrun = ["{no}"]\n[[hooks]]\nrun = ["{page}"]\nstage = "post-import"\nwhen = ["blocked"]\n')
     ended = place.run("--config", "task.toml")
     assert (ended.returncode, ended.stdout) == (88, b""), ended.stderr.decode()
     assert (place.folder / "paged").read_text() == "blocked"

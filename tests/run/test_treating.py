@@ -21,6 +21,7 @@ SOURCE = {
     "app.items.001.csv": "id,code\n" + ROWS,
 }
 ALLOW = [DROP_PHRASE]
+DESTROY_FAILED = {"allow": ALLOW, "checkpoint": {"on": {"failed": "destroy"}}}
 
 
 def rehearse(folder: Path, policy: dict[str, Any], ending: str) -> tuple[subprocess.CompletedProcess[bytes], Path]:
@@ -105,14 +106,14 @@ def test_a_leftover_failure_is_refused_and_what_the_policy_answers_is_done_befor
     rehearse(tmp_path, {}, "checksum-mismatch")
     refused, _ = rehearse(tmp_path, {}, "checksum-mismatch")
     assert refused.returncode == 80, refused.stderr.decode()
-    answered, sandbox = rehearse(tmp_path, {"allow": ALLOW, "checkpoint": {"failed": "destroy"}}, "checksum-mismatch")
+    answered, sandbox = rehearse(tmp_path, DESTROY_FAILED, "checksum-mismatch")
     assert answered.returncode == 0, answered.stderr.decode()
     assert [step["result"].partition(":")[0] for step in last_result(sandbox)["remedies"]] == ["done"]
 
 
 def test_a_table_with_rows_from_before_is_never_dropped(tmp_path: Path) -> None:
     rehearse(tmp_path, {"hooks": []}, "checksum-mismatch")
-    ended, sandbox = rehearse(tmp_path, {"allow": ALLOW, "checkpoint": {"failed": "destroy"}}, "checksum-mismatch")
+    ended, sandbox = rehearse(tmp_path, DESTROY_FAILED, "checksum-mismatch")
     assert ended.returncode == 88, ended.stderr.decode()
     (step,) = last_result(sandbox)["remedies"]
     assert step["result"].startswith("refused: safety law 1")

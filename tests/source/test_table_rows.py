@@ -32,7 +32,7 @@ def rows_of(folder: Path, name: str, data: bytes, backend: Backend = Backend.PHY
 
 Seen = tuple[str, Level, int | None, int | None]
 
-CUT = gzip.compress(b"id,name\n1,a\n")[:-8]
+CUT = gzip.compress(b"id,name\n1,a\n", mtime=0)[:-8]
 LISTS = b"INSERT INTO t (id) VALUES (1);\nINSERT INTO t (name) VALUES (2);"
 CASES: list[tuple[str, bytes, int, bool, list[Seen]]] = [
     ("s.t.csv", b"id,name\n1,a\n2,b\n", 2, True, []),

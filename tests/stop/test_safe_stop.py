@@ -139,16 +139,6 @@ def test_without_a_drain_the_same_resume_collides(import_of: Open) -> None:
     assert b"1062" in made.stderr
 
 
-def test_a_drained_physical_import_waits_for_the_ingest_in_flight(import_of: Open) -> None:
-    made = import_of("local", **SLOW_INGEST)
-    made.stop_at(MID_INGEST)
-    assert made.result["stop"]["kind"] in ("drained", "not-needed"), made.result["stop"]
-    assert made.result["engines_not_ingested"] == []
-    if made.result["outcome"] != "succeeded":
-        assert made.run() == 0, made.stderr.decode()
-    assert made.rows == ROWS
-
-
 def test_without_a_drain_the_record_names_the_engine_that_was_never_ingested(import_of: Open) -> None:
     made = import_of("local", **SLOW_INGEST)
     made.policy(safe_stop="off")

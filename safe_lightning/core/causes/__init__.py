@@ -1,1 +1,1 @@
-"""What a checksum mismatch can mean: one pure function per cause, from the facts of one table to a score with reasons."""
+"""What a checksum mismatch can mean: one pure function per cause, from the facts of a table to a score with reasons."""

@@ -18,7 +18,9 @@ def rows_before(facts: MismatchFacts, gap: Gap) -> Score | None:
     if gap.missing < 0:
         return _surplus(facts, gap)
     if facts.had_rows_before is True and facts.duplicate_keys_skipped:
-        return score(0.3, "the table was not empty before, but the log's skipped duplicate keys explain the gap as well")
+        return score(
+            0.3, "the table was not empty before, but the log's skipped duplicate keys explain the gap as well"
+        )
     if facts.had_rows_before is True:
         line = "the table was not empty before; old rows whose key a new row has count twice, yet are stored once"
         return score(0.5, line)
@@ -29,7 +31,9 @@ def rows_before(facts: MismatchFacts, gap: Gap) -> Score | None:
 
 def _over_base(facts: MismatchFacts, base: Totals, gap: Gap) -> Score:
     own = facts.own.kvs if facts.own else gap.local.kvs - base.kvs
-    line = f"before the import the table held {base.kvs:,} pairs, the import encoded {own:,}: {base.kvs + own:,} together"
+    line = (
+        f"before the import the table held {base.kvs:,} pairs, the import encoded {own:,}: {base.kvs + own:,} together"
+    )
     if gap.missing <= 0:
         return score(0.6, line, f"in the cluster are {-gap.missing:,} more")
     if facts.duplicate_keys_skipped:
@@ -54,7 +58,8 @@ def imported_twice(facts: MismatchFacts, gap: Gap) -> Score | None:
         return score(0.97, f"{line}: this instance was compared alone")
     if times := _whole_times(gap):
         how = "exactly" if gap.cluster_times == times else "very nearly"
-        line = f"the cluster holds {how} {times} times the source's pairs: {gap.remote.kvs:,} = {times} × {gap.local.kvs:,}"
+        sums = f"{gap.remote.kvs:,} = {times} × {gap.local.kvs:,}"
+        line = f"the cluster holds {how} {times} times the source's pairs: {sums}"
         note = "a table without a clustered key takes the same rows again" if facts.is_parallel is not True else ""
         peer = "or another instance, whose sums are not part of this one's, wrote as much"
         return score(0.85 if how == "exactly" and not facts.had_rows_before else 0.55, line, note, peer)
