@@ -98,8 +98,10 @@ class ProgressBar(threading.Thread):
                 self._outlet.put(b"\n" + data if data else b"")
                 self._is_line_open = not data
                 return
-            self._outlet.put((_CLEAR if self._is_drawn else b"") + data + self._line)
-            self._is_drawn = bool(self._line)
+            # What was handed to the outlet before the end may come to be written after it: then without a bar.
+            line = b"" if self._closing.is_set() else self._line
+            self._outlet.put((_CLEAR if self._is_drawn else b"") + data + line)
+            self._is_drawn = bool(line)
 
     def _render(self) -> bytes:
         try:

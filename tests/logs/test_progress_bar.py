@@ -74,7 +74,15 @@ class Terminal:
         self.resize(columns)
         self.output = b""
         self._changed = threading.Condition()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def close(self) -> None:
+        """End the reader before its descriptor's number can belong to the next terminal."""
+        os.close(self.slave_fd)
+        self._reader.join(WAIT_SECONDS)
+        assert not self._reader.is_alive()
+        os.close(self.master_fd)
 
     def resize(self, columns: int) -> None:
         fcntl.ioctl(self.slave_fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -105,8 +113,7 @@ def terminal() -> Iterator[Terminal]:
     made = Terminal()
     yield made
     logs.configure(LogPolicy(format="json"), stderr_fd=os.open(os.devnull, os.O_WRONLY))
-    os.close(made.slave_fd)
-    os.close(made.master_fd)
+    made.close()
 
 
 @pytest.fixture
