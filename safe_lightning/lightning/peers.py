@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _NAME = "tidb-lightning"
 _UNREADABLE = (Shared.UNKNOWN, "an unreadable command line")
+_PATIENCE_SECONDS = 5.0
+_LOOK_AGAIN_SECONDS = 0.2
 _LOOPBACK = {"localhost", "127.0.0.1", "::1", "[::1]"}
 
 
@@ -38,11 +41,20 @@ def find_peers(task: Task, own_pids: frozenset[int] = frozenset()) -> tuple[Peer
 
 
 def are_others_alive(task: Task, own_pids: frozenset[int] = frozenset()) -> bool | None:
-    """Say whether another Lightning may be at work on the same checkpoint or target; None: could not look."""
+    """Say whether another Lightning may be at work on the same checkpoint or target; None: could not look.
+
+    One whose task cannot be read is looked at again for a moment: most often it is just ending with a complaint
+    about that very task.
+    """
+    deadline = time.monotonic() + _PATIENCE_SECONDS
     try:
-        return bool(find_peers(task, own_pids))
+        while peers := find_peers(task, own_pids):
+            if any(peer.is_known for peer in peers) or time.monotonic() > deadline:
+                return True
+            time.sleep(_LOOK_AGAIN_SECONDS)
     except CouldNotLook:
         return None
+    return False
 
 
 Resolve = Callable[[Sequence[str], Path, Mapping[str, str]], Task]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -121,3 +123,12 @@ def test_what_we_descend_from_is_none(task: Task, tmp_path: Path) -> None:
         "print(os.getppid() in {peer.pid for peer in find_peers(task)})\n"
     )
     assert subprocess.run([script], capture_output=True, check=True).stdout == b"False\n"
+
+
+def test_one_that_ends_with_a_complaint_about_its_task_is_none(task: Task, start: Start, tmp_path: Path) -> None:
+    config = write_task(tmp_path / "theirs.toml", 14002, tmp_path / "theirs.pb")
+    pid = start("-config", str(config))
+    config.unlink()
+    assert found(task, pid)
+    threading.Timer(0.3, os.kill, (pid, signal.SIGKILL)).start()
+    assert are_others_alive(task) is False
