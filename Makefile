@@ -23,13 +23,14 @@ bench: $(READY)
 	$(VENV)/bin/python bench/startup.py
 	$(VENV)/bin/python bench/passthrough.py
 	$(VENV)/bin/python bench/stream.py
+	$(VENV)/bin/python bench/explain.py
 
 # The tests talk to a real MySQL-protocol server; they start it themselves, it only has to be installed.
 .PHONY: servers
 servers:
 	@command -v mariadbd >/dev/null || ls /usr/sbin/mariadbd >/dev/null 2>&1 || sh scripts/install-servers
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml setup.py $(wildcard safe_lightning/conflicts/kernel/*.[ch])
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 1; }
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || sh scripts/install-venv $(PYTHON) $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'

@@ -33,6 +33,7 @@ from safe_lightning.core.checkpoint_verdict import (
 from safe_lightning.core.outcome import Outcome
 from safe_lightning.core.peer import Peer
 from safe_lightning.core.remedy import Rule, plan_remedy
+from safe_lightning.core.row_proof import RowFacts, prove_rows
 from safe_lightning.core.tables import Comparison, TableName, Totals
 from safe_lightning.core.verdict import (
     Action,
@@ -48,6 +49,7 @@ from safe_lightning.core.verdict import (
     TableResult,
     Verdict,
 )
+from safe_lightning.core.verification import Proof, TableProof, could_not
 from safe_lightning.lightning.task import Task
 from safe_lightning.policy.model import Policy
 
@@ -73,6 +75,8 @@ __all__ = [
     "Peer",
     "Plan",
     "Policy",
+    "Proof",
+    "RowFacts",
     "Services",
     "Stage",
     "Status",
@@ -82,6 +86,7 @@ __all__ = [
     "TableFacts",
     "TableJudgement",
     "TableName",
+    "TableProof",
     "TableRecord",
     "TableResult",
     "Target",
@@ -92,12 +97,14 @@ __all__ = [
     "Verdict",
     "causes_by_table",
     "checkpoint_answer",
+    "could_not",
     "incomplete_cause",
     "judge_checkpoint",
     "judge_leftover",
     "look_at_tables",
     "mismatch_facts",
     "plan_remedy",
+    "prove_rows",
     "remedy_for",
     "status_name",
     "tied",
@@ -139,6 +146,10 @@ class Services(Protocol):
         """Learn what a checkpoint is compared with: task, source, fingerprint; and what could not be learned."""
         ...
 
+    def count_rows(self, table: TableName) -> int:
+        """Count the rows of one table of the target by its records, within the policy's time-out."""
+        ...
+
     def peers(self) -> tuple[Peer, ...]:
         """List the Lightnings that are at work on the task's checkpoint, folder, status port or target."""
         ...
@@ -150,7 +161,10 @@ class Services(Protocol):
 
 @dataclass(frozen=True)
 class Context:
-    """What a hook is given. ``argv`` is redacted; ``report`` is None before the import."""
+    """What a hook is given. ``argv`` is redacted; ``report`` is None before the import.
+
+    ``verdicts`` are those that the hooks of this run have given so far, in their order.
+    """
 
     run: str
     attempt: int
@@ -162,6 +176,7 @@ class Context:
     services: Services
     dry_run: bool = False
     report: ImportReport | None = None
+    verdicts: tuple[Verdict, ...] = ()
 
 
 Hook = Callable[[Context], Verdict]

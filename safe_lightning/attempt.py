@@ -120,7 +120,13 @@ class Attempt:
         )
         self._session.log_path = listener.log_path or self._session.log_path
         self._say_end(child)
-        return replace(build_report(end, seen, judge(end, seen)), stop=describe_stop(child, self._drain))
+        report = replace(build_report(end, seen, judge(end, seen)), stop=describe_stop(child, self._drain))
+        if lost := report.engines_not_ingested:
+            self._session.note(
+                f"{len(lost)} engine(s) count as imported though they never were, and every resume passes over them: "
+                "`safe-lightning rewind -- FLAGS` sets them back, see docs/cleaning.md"
+            )
+        return report
 
     def _say_end(self, child: ChildEnd) -> None:
         self._session.log.debug(

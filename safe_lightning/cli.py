@@ -24,7 +24,9 @@ VERBS = (
     "hooks",
     "rehearse",
     "report",
+    "rewind",
     "scan",
+    "verify",
     "version",
 )
 

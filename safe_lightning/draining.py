@@ -97,9 +97,18 @@ class Drain:
 
     def _wait(self, port: StatusPort) -> None:
         still, began = Stillness(), time.monotonic()
+        answered = began
         while not self._over.wait(_POLL_SECONDS):
             now, importing = time.monotonic(), self._work.importing
-            quiet_seconds = still.seconds((port.progress(_ANSWER_SECONDS), self._work.moves, importing), now)
+            try:
+                seen = port.progress(_ANSWER_SECONDS)
+                answered = now
+            except CouldNotLook:
+                # An import that comes to its end closes the port a moment before.
+                if now - answered >= _ANSWER_SECONDS:
+                    raise
+                continue
+            quiet_seconds = still.seconds((seen, self._work.moves, importing), now)
             if quiet_seconds >= self._limits.quiet_seconds and not importing:
                 self._end(True, f"drained: paused, and nothing moved for {quiet_seconds:.1f} s")
             elif now - began >= self._limits.most_seconds:

@@ -22,11 +22,15 @@ from safe_lightning.session import Session
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ends: the report, and an exit code that overrides the one which the outcome asks for."""
+    """How a run ends: the report, and an exit code that overrides the one which the outcome asks for.
+
+    ``is_proven``: the child failed only to prove its success, and that was proven after it.
+    """
 
     report: ImportReport
     code: ExitCode | None = None
     is_quiet: bool = False
+    is_proven: bool = False
 
 
 def without_child(outcome: Outcome, reason: str, root_error: str | None = None) -> ImportReport:
@@ -62,8 +66,22 @@ def stopped_after(ending: Ending, results: Sequence[HookResult]) -> Ending:
     return replace(ending, code=ending.code or ExitCode.BLOCKED)
 
 
+def with_damage(report: ImportReport, results: Sequence[HookResult]) -> ImportReport:
+    """Turn a success into damage where a post-import hook has proven it; no failure is ever made better or other."""
+    proven = next((result for result in results if result.verdict.is_damage), None)
+    if proven is None or report.outcome not in _GOOD:
+        return report
+    reason = f"hook {proven.name}: {proven.verdict.message}"
+    return replace(report, outcome=Outcome.DAMAGED, reason=reason)
+
+
+_GOOD = {Outcome.SUCCEEDED, Outcome.SUCCEEDED_WITH_CONFLICTS}
+
+
 def _code(session: Session, ending: Ending) -> int:
     policy, report = session.policy, ending.report
+    if ending.is_proven and ending.code is None:
+        return int(ExitCode.OK)
     natural = exit_code(
         report.outcome,
         report.child_exit_code,
@@ -83,7 +101,8 @@ def close(session: Session, ending: Ending) -> int:
     code = _code(session, ending)
     session.record.enter("finishing", time.time())
     result = _result(session, ending.report, code)
-    _tell(session, ending, code)
+    page = _write_page(session, result)
+    _tell(session, ending, code, page)
     session.record.finish(result)
     _tidy_up(session, result)
     return code
@@ -115,16 +134,29 @@ def _result(session: Session, report: ImportReport, code: int) -> RunResult:
     )
 
 
+def _write_page(session: Session, result: RunResult) -> str:
+    """Write the page of the run and return where it lies; nothing that goes wrong with it may change the end."""
+    if not session.is_import:
+        return ""
+    try:
+        from safe_lightning.report.run_page import run_page
+
+        return str(session.record.write_report(lambda folder: run_page(folder, result)) or "")
+    except Exception as error:  # noqa: BLE001 - a page for people must never cost the result of a run
+        session.log.warning("report-trouble", message=f"report.html was not written: {error!r}")
+        return ""
+
+
 def _safe(session: Session, text: str) -> str:
     masked = redact(text)
     return redact_rows_in_text(masked) if session.policy.log.row_data == "redact" else masked
 
 
-def _tell(session: Session, ending: Ending, code: int) -> None:
+def _tell(session: Session, ending: Ending, code: int, page: str) -> None:
     report = ending.report
     is_nothing = report.outcome is Outcome.VERSION_INFO or ending.is_quiet
     if session.is_console and not is_nothing:
-        _print_summary(session, report, code)
+        _print_summary(session, report, code, page)
     explanation = EXPLANATIONS[report.outcome]
     is_shown_otherwise = is_nothing or session.is_console
     say = session.log.debug if is_shown_otherwise else session.log.error if code else session.log.info
@@ -142,10 +174,11 @@ def _tell(session: Session, ending: Ending, code: int) -> None:
         notes=[*report.evidence, *session.notes],
         record=str(session.record.path or ""),
         log=str(session.log_path or ""),
+        report=page,
     )
 
 
-def _print_summary(session: Session, report: ImportReport, code: int) -> None:
+def _print_summary(session: Session, report: ImportReport, code: int, page: str) -> None:
     from safe_lightning.logs import current_output
     from safe_lightning.report.summary import Closing, join, summary_lines
 
@@ -156,7 +189,7 @@ def _print_summary(session: Session, report: ImportReport, code: int) -> None:
         evidence=(*report.evidence, *session.notes),
     )
     remedies = [f"{entry.action} {entry.table}: {entry.result}" for entry in session.remedy_entries]
-    places = [("record", str(session.record.path or "")), ("log", str(session.log_path or ""))]
+    places = [("record", str(session.record.path or "")), ("log", str(session.log_path or "")), ("report", page)]
     lines = summary_lines(shown, Closing(code, session.attempt, session.hook_lines, remedies, places))
     current_output().outlet.write(join(lines).encode("utf-8", "backslashreplace"))
 
@@ -168,7 +201,8 @@ def _tidy_up(session: Session, result: RunResult) -> None:
     try:
         with Ledger.open(session.state) as ledger:
             ledger.finish(session.record.path, result)
-        if result.outcome is Outcome.SUCCEEDED and session.is_import:
+        # A child that failed has left its checkpoint: what stood there before still counts.
+        if result.outcome is Outcome.SUCCEEDED and session.is_import and not result.child_exit_code:
             forget(session.state, session.baseline_key)
         remove_expired(session.state, session.policy.record, time.time())
     except (LedgerUnavailable, CouldNotLook, OSError) as error:

@@ -127,7 +127,7 @@ def _is_plain(piece: Piece) -> bool:
 
 
 def _last_run(piece: Piece, wanted: int) -> tuple[int, int]:
-    """Find where the last runs of a file begin, from its end: how many were found, and where the first begins."""
+    """Find the last runs of a file from its end: where the first of them begins, and how many were found."""
     found, place = 0, 0
     try:
         with Path(piece.name).open("rb") as file:

@@ -23,6 +23,7 @@ BUILT_IN = {
     "checkpoint": "safe_lightning_hooks.checkpoint:look",
     "conflicts": "safe_lightning_hooks.conflicts:look",
     "checksum": "safe_lightning_hooks.checksum:explain",
+    "rows": "safe_lightning_hooks.rows:look",
 }
 
 _STOP_LOOKS_SECONDS = 0.05

@@ -173,7 +173,8 @@ def _look(step: Step, around: Surroundings) -> _Before:
     """
     notes: dict[str, str] = {}
     checkpoint = around.services.read_checkpoint()
-    pd = _attempt(lambda: ask_pd(around.task.target, around.policy.control_tool.probe_timeout), "no-pd", notes)
+    rules = around.policy.control_tool
+    pd = None if rules.is_direct else _attempt(lambda: ask_pd(around.task.target, rules.probe_timeout), "no-pd", notes)
     baselines = _attempt(around.services.baselines, "no-baseline", notes) or {}
     is_drop = step.action is Action.DESTROY
     facts = SafetyFacts(
@@ -187,6 +188,7 @@ def _look(step: Step, around: Surroundings) -> _Before:
         is_record_trustworthy=around.is_record_trustworthy(),
         has_control_tool=around.control_tool is not None,
         pd_answers=pd is not None,
+        needs_control_tool=not rules.is_direct,
         shares_target=around.task.parallel_import,
     )
     return _Before(facts, checkpoint, pd, notes)
@@ -213,7 +215,12 @@ def _table_of(table: TableName, around: Surroundings) -> TableFacts:
 
 
 def _act(step: Step, around: Surroundings, before: _Before) -> StepResult:
-    """Call the control tool once, then judge by what can be read, not by how the tool ended."""
+    """Act once, as a rule by the control tool, then judge by what can be read, not by how the tool ended."""
+    if around.policy.control_tool.is_direct:
+        from safe_lightning.direct_acts import act_directly
+
+        said = act_directly(step, around.task, around.policy, before.facts.entry)
+        return _judged(step, _prove(step, around, before), said)
     from safe_lightning.supervise.command import CommandNotStarted, run_command
 
     assert around.control_tool is not None, "the safety laws have seen to it"
@@ -229,10 +236,14 @@ def _act(step: Step, around: Surroundings, before: _Before) -> StepResult:
         )
     except CommandNotStarted as error:
         return StepResult(step, StepStatus.FAILED, "not-started", str(error))
-    proof = _prove(step, around, before)
+    said = describe_end(end, around.policy.control_tool.timeout)
+    judged = _judged(step, _prove(step, around, before), said)
+    return replace(judged, exit_code=end.exit_code, output=_output(end))
+
+
+def _judged(step: Step, proof: Proof, said: str) -> StepResult:
     status = StepStatus.DONE if proof.is_reached else StepStatus.FAILED
-    message = "; ".join(filter(None, (proof.message, describe_end(end, around.policy.control_tool.timeout))))
-    return StepResult(step, status, proof.code, message, end.exit_code, _output(end))
+    return StepResult(step, status, proof.code, "; ".join(filter(None, (proof.message, said))))
 
 
 class _AfterGrace(threading.Event):

@@ -10,10 +10,12 @@ from pathlib import Path
 from safe_lightning.api import ImportReport, Outcome, Stage
 from safe_lightning.attempt import Attempt
 from safe_lightning.core.exitcodes import ExitCode
-from safe_lightning.ending import Ending, blocked_by, close, refuse, stopped_after, without_child
+from safe_lightning.ending import Ending, blocked_by, close, refuse, stopped_after, with_damage, without_child
+from safe_lightning.finishing import finish_checksum
 from safe_lightning.groundwork import copy_checkpoint, remember_baselines, run_locks, tell_dead_runs
 from safe_lightning.hooking import HookLoadError, HookResult, load_hooks, run_stage
 from safe_lightning.invocation import resolve
+from safe_lightning.launches import begin_launch, end_launch
 from safe_lightning.lightning.binary import BinaryError
 from safe_lightning.policy.load import PolicyError
 from safe_lightning.record.lock import LockBusy
@@ -86,20 +88,25 @@ def _import_and_treat(session: Session, binary: Path) -> Ending:
     """Import, judge and treat; once more for as long as the policy's remedy asks for it and was completed."""
     while True:
         remember_baselines(session)
+        begin_launch(session)
         report = Attempt(session, binary).run()
+        end_launch(session, report)
         if not session.is_import:
             return Ending(report)
         session.record.enter("judging", time.time())
         copy_checkpoint(session, "after")
         stop = LaterSignal(session.control)
-        results = _run_hooks(session, Stage.POST_IMPORT, stop, report)
-        ending = stopped_after(Ending(report), results)
+        told = finish_checksum(session, report, stop)
+        is_proven = told.outcome is Outcome.SUCCEEDED and report.outcome is not told.outcome
+        results = _run_hooks(session, Stage.POST_IMPORT, stop, told)
+        told = with_damage(told, results)
+        ending = stopped_after(Ending(told, is_proven=is_proven), results)
         if ending.code is not None:
             return ending
         treatment = treat(session, results, binary, stop)
         if not treatment.wants_retry or session.attempt > treatment.retries_most or session.control.stop_requested:
             return ending
-        _begin_again(session, report)
+        _begin_again(session, told)
 
 
 def _run_hooks(

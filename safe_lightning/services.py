@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class EngineServices:
-    """The services of one run; every look is made when it is asked for and never cached.
+    """The services of one run; every look is made when it is asked for.
+
+    A checkpoint file alone is read once for as long as it stays unchanged: that may take half a minute.
 
     ``recall`` tells the recorded baselines; it is a callable so that a run without a record can say why
     there are none. ``stop`` ends what takes long; ``state`` is where the results of scans are kept, if anywhere.
@@ -39,11 +41,18 @@ class EngineServices:
     stop: threading.Event = field(default_factory=threading.Event)
     state: Path | None = None
 
+    _read: tuple[tuple[int, ...], Checkpoint] | None = field(default=None, repr=False)
+
     def read_checkpoint(self) -> Checkpoint:
         """Read the checkpoint store of the task. Raises CouldNotLook."""
         from safe_lightning.lightning.checkpoint_store import read_checkpoint
 
-        return read_checkpoint(self.task.checkpoint, self.policy.checkpoint)
+        identity = _identity(self.task.checkpoint.path)
+        if identity and self._read is not None and self._read[0] == identity:
+            return self._read[1]
+        found = read_checkpoint(self.task.checkpoint, self.policy.checkpoint)
+        self._read = (identity, found) if identity else None
+        return found
 
     @contextmanager
     def target(self) -> Iterator[Target]:
@@ -71,6 +80,13 @@ class EngineServices:
 
         return look_around(self.task, checkpoint, self.state, self.policy.control_tool.probe_timeout)
 
+    def count_rows(self, table: TableName) -> int:
+        """Count the rows of one table of the target. Raises CouldNotLook."""
+        from safe_lightning.lightning.checksum import Limits, count_rows
+
+        limits = Limits(self.policy.verify.count_timeout, tries=1)
+        return count_rows(self.task.target, table, limits, self.stop)
+
     def peers(self) -> tuple[Peer, ...]:
         """List the Lightnings of this machine that share something with the task. Raises CouldNotLook."""
         from safe_lightning.lightning.peers import find_peers
@@ -82,3 +98,22 @@ class EngineServices:
         from safe_lightning.scan.task_scan import scan_task
 
         return scan_task(self.task, self.policy, stop=self.stop, state=self.state)
+
+
+def _identity(path: Path | None) -> tuple[int, ...]:
+    """Tell one state of a file from every other; () where there is none."""
+    try:
+        state = path.stat() if path is not None else None
+    except (OSError, ValueError):
+        return ()
+    return (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns) if state else ()
+
+
+def known_state(policy: Policy, environ: Mapping[str, str]) -> Path | None:
+    """Name the folder in which earlier runs are recorded, for a verb without a run of its own; None: there is none."""
+    from safe_lightning.record.state_dir import StateUnavailable, find_state_dir
+
+    try:
+        return find_state_dir(policy.state_dir, environ)
+    except StateUnavailable:
+        return None

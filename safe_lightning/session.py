@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from safe_lightning import __version__
-from safe_lightning.api import Context, ImportReport, Policy, Stage, TableBaseline, TableName, Task
+from safe_lightning.api import Context, ImportReport, Policy, Stage, TableBaseline, TableName, Task, Verdict
 from safe_lightning.core.redact import redact_argv
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.hooking import HookResult, LoadedHook
@@ -42,6 +42,7 @@ class Session:
     is_console: bool
     hook_entries: list[HookEntry] = field(default_factory=list)
     hook_lines: list[str] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
     remedy_entries: list[RemedyEntry] = field(default_factory=list)
     previous_attempts: list[AttemptEnd] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -86,6 +87,7 @@ class Session:
             services=self.services,
             dry_run=self.policy.dry_run,
             report=report,
+            verdicts=tuple(self.verdicts),
         )
 
     def keep_verdict(self, result: HookResult) -> None:
@@ -98,6 +100,7 @@ class Session:
             about = {"table": str(finding.table)} if finding.table else {}
             self.log.info("finding", hook=result.name, code=finding.code, message=finding.message, **about)
         self.record.add_verdict(result, self.attempt)
+        self.verdicts.append(verdict)
         entry = HookEntry(
             result.name, str(result.stage), str(verdict.status), verdict.code, verdict.message, self.attempt
         )

@@ -18,7 +18,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     sources = folder / "sources"
     sources.mkdir()
-    for name in ("pyproject.toml", "README.md", "safe_lightning", "hooks"):
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "safe_lightning", "hooks"):
         subprocess.run(["cp", "-r", str(ROOT / name), str(sources)], check=True)
     subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "-o", str(folder), str(sources)], check=True, capture_output=True

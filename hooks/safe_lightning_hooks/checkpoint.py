@@ -22,6 +22,7 @@ from safe_lightning.api import (
     Step,
     TableJudgement,
     TableName,
+    TableRecord,
     UnreadableCheckpoint,
     Verdict,
     checkpoint_answer,
@@ -31,12 +32,7 @@ from safe_lightning.api import (
 
 _NAMES_SHOWN_MOST = 5
 #: A finished or fresh table inside an unfinished import is as it should be: only the whole store can be either.
-_ASKED_ALWAYS = {
-    CheckpointVerdict.FOREIGN,
-    CheckpointVerdict.STALE,
-    CheckpointVerdict.FAILED,
-    CheckpointVerdict.RESUMABLE,
-}
+_ASKED_ALWAYS = {CheckpointVerdict(word) for word in ("foreign", "stale", "failed", "resumable")}
 
 
 def look(context: Context) -> Verdict:
@@ -270,13 +266,19 @@ _NEXT = {
 }
 
 
+def _progress(record: TableRecord) -> str:
+    if record.chunks_total and not record.files_total:  # too many to be told apart
+        return f"{record.chunks_done} of {record.chunks_total} chunks"
+    return f"{record.files_done} of {record.files_total} files"
+
+
 def _finding(judged: TableJudgement) -> Finding:
     record = judged.record
     rows = f", {record.rows} rows" if record.rows is not None else ""
     moment = record.updated_at if record.updated_at is not None else record.created_at
     when = f", {datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else ""
     name = status_name(record.failed_status or record.status)
-    line = f"{record.table}: {name}, {record.files_done} of {record.files_total} files{rows}{when}"
+    line = f"{record.table}: {name}, {_progress(record)}{rows}{when}"
     data = {
         "status": record.status,
         "files_done": record.files_done,

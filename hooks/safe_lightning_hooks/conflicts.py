@@ -41,6 +41,12 @@ class _Found:
     warned: list[tuple[TableScan, KeyScan]]
     unchecked: list[tuple[TableScan, KeyScan]]
     odd_count: int
+    quiet: list[tuple[TableScan, KeyScan]]
+
+    @property
+    def duplicates(self) -> str:
+        """Say how many duplicate keys there are where none is worth a warning."""
+        return f"{_counted(self.quiet)}, below scan.warn_rows or warn_share" if self.quiet else "no duplicate key"
 
 
 def _answer(context: Context, scan: Scan) -> Verdict:
@@ -58,7 +64,8 @@ def _answer(context: Context, scan: Scan) -> Verdict:
     states = ("not-checked", "input-error")
     unchecked = [(table, key) for table in scan.tables for key in table.keys if key.status in states]
     odd_count = sum(finding.level != "note" for table in scan.tables for finding in table.findings)
-    found = _Found(blocking, warned, unchecked, odd_count)
+    quiet = [pair for pair in conflicts if pair not in blocking and pair not in warned]
+    found = _Found(blocking, warned, unchecked, odd_count, quiet)
     status, code, message = _word(context, scan, found)
     # What was only assumed is worth a line where something was found.
     notes = () if status is Status.PASS else scan.notes
@@ -91,10 +98,10 @@ def _word(context: Context, scan: Scan, found: _Found) -> tuple[Status, str, str
     ):
         return Status.WARN, "keys-not-checked", _open(found)
     if found.odd_count:
-        return Status.WARN, "source-findings", f"{_odd(found)}; {_rows(scan)}, no duplicate key"
+        return Status.WARN, "source-findings", f"{_odd(found)}; {_rows(scan)}, {found.duplicates}"
     if found.unchecked:
-        return Status.PASS, "no-key-conflicts", f"{_rows(scan)}, no duplicate key in a sample of the keys"
-    return Status.PASS, "no-key-conflicts", f"{_rows(scan)}, no duplicate key"
+        return Status.PASS, "no-key-conflicts", f"{_rows(scan)}, {found.duplicates} in a sample of the keys"
+    return Status.PASS, "no-key-conflicts", f"{_rows(scan)}, {found.duplicates}"
 
 
 def _what_would_happen(context: Context) -> str:

@@ -19,7 +19,9 @@ from safe_lightning.commands import (
     hooks,
     rehearse,
     report,
+    rewind,
     scan,
+    verify,
 )
 from safe_lightning.core.exitcodes import ExitCode
 
@@ -57,7 +59,9 @@ app.command()(history.history)
 app.add_typer(hooks.app, name="hooks", help="List the configured hooks, or show one.")
 app.command()(rehearse.rehearse)
 app.command()(report.report)
+app.command()(rewind.rewind)
 app.command()(scan.scan)
+app.command()(verify.verify)
 
 
 @app.command()

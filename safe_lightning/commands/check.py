@@ -18,7 +18,7 @@ from safe_lightning.core.hook_json import verdict_to_json
 from safe_lightning.core.redact import redact_argv
 from safe_lightning.hooking import HookLoadError, HookResult, LoadedHook, load_hooks, run_stage
 from safe_lightning.invocation import Invocation, resolve
-from safe_lightning.services import EngineServices
+from safe_lightning.services import EngineServices, known_state
 from safe_lightning.supervise.signals import StopControl, signals_taken_by
 
 
@@ -35,6 +35,7 @@ def check(
     """
     call, hooks = _resolve(tuple(arguments or ()))
     _say_problems(call)
+    _advise(call)
     results = _look(call, hooks)
     if as_json:
         show_bytes(json.dumps(to_json(results), ensure_ascii=False))
@@ -59,6 +60,16 @@ def _say_problems(call: Invocation) -> None:
         print(f"safe-lightning: {certainty} {problem.key or 'the task'}: {problem.message}", file=sys.stderr)
 
 
+def _advise(call: Invocation) -> None:
+    task, rules = call.task, call.loaded.policy.supervise
+    if rules.safe_stop == "auto" and not task.status_addr and not task.is_bad:
+        print(
+            "safe-lightning: advice: the task has no lightning.status-addr, so a stop cannot drain it first and its "
+            'resume may lose rows: name one, or set [supervise] safe_stop = "always"',
+            file=sys.stderr,
+        )
+
+
 def _look(call: Invocation, hooks: Sequence[LoadedHook]) -> list[HookResult]:
     from safe_lightning.logs import configure, flush, get_logger
 
@@ -72,7 +83,7 @@ def _look(call: Invocation, hooks: Sequence[LoadedHook]) -> list[HookResult]:
         argv=redact_argv(call.argv),
         task=call.task,
         policy=policy,
-        services=EngineServices(call.task, policy, lambda: _recall(call)),
+        services=EngineServices(call.task, policy, lambda: _recall(call), state=known_state(policy, call.environ)),
         dry_run=True,
     )
     control = StopControl()

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -16,13 +16,13 @@ import typer
 
 from safe_lightning.api import judge_leftover
 from safe_lightning.commands.output import fail, show_bytes
-from safe_lightning.core.checkpoint import Checkpoint, TaskRecord, status_name
+from safe_lightning.core.checkpoint import Checkpoint, CheckpointVerdict, TaskRecord, status_name
 from safe_lightning.core.checkpoint_verdict import CheckpointJudgement, TableJudgement
 from safe_lightning.core.exitcodes import ExitCode
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.lightning.task import Task, resolve_task
 from safe_lightning.policy.model import Policy
-from safe_lightning.services import EngineServices
+from safe_lightning.services import EngineServices, known_state
 
 
 def checkpoint(
@@ -36,18 +36,36 @@ def checkpoint(
     Reads only. Exit code 69 if the checkpoint cannot be read, 0 for any verdict on one that can.
     """
     task = _resolve(arguments or [])
-    services = EngineServices(task, _policy(task))
+    policy = _policy(task)
+    services = EngineServices(task, policy, state=known_state(policy, os.environ))
     try:
         found = services.read_checkpoint()
     except CouldNotLook as error:
         _show_unreadable(task, error, as_json=as_json)
-    judgement, failures = judge_leftover(services, found, time.time())
+    judgement, failures = judge_leftover(services, found, time.time(), task)
+    judgement, failures = _with_peers(services, judgement, failures)
     for note in (*judgement.not_looked, *failures, *found.notes):
         print(f"safe-lightning: note: {note}", file=sys.stderr)
     if as_json:
         show_bytes(json.dumps(to_json(found, judgement), ensure_ascii=False))
         return
     show_bytes("\n".join(to_text(found, judgement)))
+
+
+def _with_peers(
+    services: EngineServices, judgement: CheckpointJudgement, failures: tuple[str, ...]
+) -> tuple[CheckpointJudgement, tuple[str, ...]]:
+    """Say of a checkpoint that another Lightning is at work on it: whatever else it is, it is live."""
+    try:
+        peers = services.peers()
+    except CouldNotLook as error:
+        return judgement, (*failures, f"whether another Lightning is at work is not known: {error}")
+    in_the_way = [peer for peer in peers if peer.is_in_the_way]
+    if not in_the_way:
+        return judgement, failures
+    said = "; ".join(f"process {peer.pid} shares {peer.shares}" for peer in in_the_way)
+    evidence = f"another Lightning is at work: {said}; {judgement.evidence}"
+    return replace(judgement, verdict=CheckpointVerdict.LIVE, evidence=evidence), failures
 
 
 def _resolve(arguments: list[str]) -> Task:
@@ -114,6 +132,9 @@ def _table_json(table: TableJudgement) -> dict[str, Any]:
         "engines": len(record.engines),
         "chunks_done": record.chunks_done,
         "chunks_total": record.chunks_total,
+        "evidence": table.evidence,
+        "danger": table.danger or None,
+        "doubts": list(table.doubts),
     }
 
 
@@ -136,12 +157,19 @@ def _table_text(table: TableJudgement) -> Iterator[str]:
     record = table.record
     name = status_name(record.failed_status or record.status)
     yield f"{_printable(str(record.table))}  {table.verdict}"
-    yield f"    {name}, {record.files_done} of {record.files_total} files done{_rows(record.rows)}"
+    files = f"{record.files_done} of {record.files_total} files done"
+    if record.chunks_total and not record.files_total:  # too many to be told apart
+        files = f"{record.chunks_done} of {record.chunks_total} chunks done"
+    yield f"    {name}, {files}{_rows(record.rows)}"
     moment = record.updated_at if record.updated_at is not None else record.created_at
     if moment is not None:
         since = "changed" if record.updated_at is not None else "begun"
         yield f"    {since} {_moment(moment)}"
-    yield f"    {table.evidence}"
+    yield f"    {_printable(table.evidence)}"
+    if table.danger:
+        yield f"    NOT SAFE TO RESUME: {_printable(table.danger)}"
+    for doubt in table.doubts:
+        yield f"    in doubt: {_printable(doubt)}"
 
 
 def _rows(rows: int | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +13,9 @@ from safe_lightning.core.exitcodes import ExitCode
 
 def demo(
     pause: Annotated[bool, typer.Option("--pause", help="Wait for Enter before each act (on a terminal).")] = False,
+    keep: Annotated[
+        Path | None, typer.Option("--keep", metavar="DIR", help="Keep the HTML page of every run in this folder.")
+    ] = None,
 ) -> None:
     """Show in a minute what a guarded import is: a clean one, a checksum mismatch, a leftover checkpoint.
 
@@ -24,7 +28,7 @@ def demo(
     from safe_lightning.rehearsal.sandbox import SandboxError
 
     try:
-        is_as_announced = play_all(drop_in, is_pausing=pause)
+        is_as_announced = play_all(drop_in, is_pausing=pause, pages=keep)
     except (SandboxError, ClusterError, OSError) as error:
         fail(f"the demo could not be set up: {error}", ExitCode.INTERNAL)
     raise typer.Exit(0 if is_as_announced else int(ExitCode.INTERNAL))

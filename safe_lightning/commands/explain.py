@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -30,20 +30,28 @@ def explain(
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the machine-readable form.")] = False,
+    all_runs: Annotated[bool, typer.Option("--all", help="Explain every run in the files, the oldest first.")] = False,
 ) -> None:
     """Explain how an import ended: outcome, root error, tables, causes and the next step.
 
-    Works offline on old logs of any version. A file that holds several runs is explained by its last.
+    Works offline on logs of any version: plain or compressed, rotated (name all files), cut, with what containers and
+    CI systems put around a line. Of several runs the last is explained.
     """
-    report = _read(sources)
+    reports = _read(sources, all_runs)
     if as_json:
-        show_bytes(json.dumps(to_json(report), ensure_ascii=False))
+        show_bytes("\n".join(json.dumps(to_json(report), ensure_ascii=False) for report in reports))
         return
-    show_bytes("\n".join(to_text(report)))
+    show_bytes("\n\n".join("\n".join(_headed(report, place, reports)) for place, report in enumerate(reports, 1)))
 
 
-def _read(sources: list[str]) -> ImportReport:
-    from safe_lightning.explaining import UnreadableInput, explain_files, standard_input
+def _headed(report: ImportReport, place: int, reports: Sequence[ImportReport]) -> Iterator[str]:
+    if len(reports) > 1:
+        yield f"Run         {place} of {len(reports)}"
+    yield from to_text(report)
+
+
+def _read(sources: list[str], all_runs: bool) -> list[ImportReport]:
+    from safe_lightning.explaining import UnreadableInput, explain_every_run, explain_files, standard_input
     from safe_lightning.record.lookup import read_source
 
     try:
@@ -51,11 +59,13 @@ def _read(sources: list[str]) -> ImportReport:
         told = [source.result for source in found if source.result]
         pieces = [piece for source in found for piece in source.pieces]
         if told and not pieces:
-            return told[0].to_report()
+            return [told[0].to_report()]
+        if all_runs:
+            return explain_every_run(pieces, standard_input())
         report = explain_files(pieces, standard_input())
     except UnreadableInput as error:
         fail(str(error), ExitCode.NO_INPUT)
-    return judged_then(report, told[0]) if told and len(sources) == 1 else report
+    return [judged_then(report, told[0]) if told and len(sources) == 1 else report]
 
 
 def judged_then(report: ImportReport, result: RunResult) -> ImportReport:

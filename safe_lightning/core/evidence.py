@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from safe_lightning.core.clues import FileClue
 from safe_lightning.core.mismatch import read_mismatch, read_totals
 from safe_lightning.core.tables import Comparison, TableName, Totals
 
@@ -48,8 +47,15 @@ class TableTrace:
     was_empty: bool | None = None
     own: Totals | None = None
     base: Totals | None = None
-    files: list[FileClue] = field(default_factory=list)
+    #: ``file:offset`` of a chunk, its checksum, bytes and pairs; forgotten once the table is verified.
+    files: list[tuple[str, int | None, int, int]] = field(default_factory=list)
     has_more_files: bool = False
+
+    def note_passed(self, totals: Totals | None) -> None:
+        """Note that the checksum passed: nothing of this table needs to be explained any more."""
+        self.passed = totals
+        self.remote_pending = False
+        self.files.clear()
 
 
 @dataclass
@@ -94,9 +100,9 @@ class TaskEvidence:
     written_bytes: int = 0
     config: dict[str, str | bool] = field(default_factory=dict)
     table_ids: dict[int, TableName] = field(default_factory=dict)
-    #: Table and number of the engines that were opened, by uuid, the latest only.
-    engines_opened: dict[str, tuple[TableName, str]] = field(default_factory=dict)
-    has_unnamed_ingest: bool = False
+    #: Tags (table and number) of the engines that were opened, by uuid, the latest only.
+    engines_opened: dict[str, str] = field(default_factory=dict)
+    unnamed_ingests: set[str] = field(default_factory=set)
     #: Engines that an earlier run in the same log counted as imported although pairs were missing.
     lost_before: dict[TableName, list[Ingest]] = field(default_factory=dict)
     #: By the name as it is logged: reading it anew for every line of a busy log costs more than the rest of a rule.
@@ -112,6 +118,20 @@ class TaskEvidence:
             return None
         trace = self._traces[name] = self.tables.setdefault(table, TableTrace(table))
         return trace
+
+    def note_ingest(self, uuid: str, kvs: int, imported: int) -> None:
+        """Note the last ingest of an engine; its log line names only the uuid."""
+        known = self.ingests.get(uuid)
+        table, engine = (known.table, known.engine) if known else self.engine_of(uuid)
+        self.ingests[uuid] = Ingest(table, engine, kvs, imported)
+        if table is None:
+            self.unnamed_ingests.add(uuid)
+
+    def engine_of(self, uuid: str) -> tuple[TableName | None, str]:
+        """Name table and number of an engine that was opened."""
+        name, _, number = self.engines_opened.get(uuid, "").rpartition(":")
+        trace = self.trace(name)
+        return (trace.table, number) if trace else (None, "")
 
     def add_mismatch(self, text: str, table: TableName | None) -> None:
         """Note a mismatch sentence, once per table and once per pair of totals."""

@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Iterator
 
 from safe_lightning.core.causes.surplus_judges import is_lightning_schema
-from safe_lightning.core.clues import Clues, EngineClue, TableClues
+from safe_lightning.core.clues import Clues, EngineClue, FileClue, TableClues
 from safe_lightning.core.evidence import Ingest, Record, TableTrace, TaskEvidence, totals_field
 from safe_lightning.core.key_codec import BadKey
 from safe_lightning.core.row_key import decode_key
-from safe_lightning.core.tables import TableName
+from safe_lightning.core.tables import TableName, Totals
 
 #: Keys of the logged task that decide about a cause.
 _CONFIG_KEYS = (
@@ -25,7 +25,7 @@ _CONFIG_KEYS = (
 _CONFIG_CHARACTERS_MOST = 1 << 20
 _EMPTY_PROBE = re.compile(r"SELECT 1 FROM (`(?:[^`]|``)+`\.`(?:[^`]|``)+`)")
 _ENGINE_FOLDER = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.sst/")
-_ENGINES_OPEN_MOST = 512
+ENGINES_OPEN_MOST = 512
 
 
 def note_config(task: TaskEvidence, record: Record) -> None:
@@ -66,22 +66,23 @@ def note_base(task: TaskEvidence, record: Record) -> None:
 
 def note_engine(task: TaskEvidence, record: Record) -> None:
     """Note which table an engine belongs to; the latest engines are enough."""
-    name, _, number = record.fields.get("engineTag", "").rpartition(":")
-    uuid, trace = record.fields.get("engineUUID", ""), task.trace(name)
-    if trace and uuid:
-        if len(task.engines_opened) >= _ENGINES_OPEN_MOST:
+    tag, uuid = record.fields.get("engineTag", ""), record.fields.get("engineUUID", "")
+    if tag.startswith("`") and uuid:
+        if len(task.engines_opened) >= ENGINES_OPEN_MOST:
             del task.engines_opened[next(iter(task.engines_opened))]
-        task.engines_opened[uuid] = (trace.table, number)
+        task.engines_opened[uuid] = tag
 
 
 def note_table_id(task: TaskEvidence, record: Record) -> None:
     """Learn a table's id from the first key of one of its engines, once a key without a name was logged."""
+    if len(task.table_ids) >= len(task.skipped_keys):
+        return
     folder = _ENGINE_FOLDER.search(record.fields.get("file", ""))
-    opened = task.engines_opened.get(folder[1]) if folder else None
-    if opened is None:
+    table, _ = task.engine_of(folder[1]) if folder else (None, "")
+    if table is None:
         return
     try:
-        task.table_ids[decode_key(record.fields.get("firstKey", "")).table_id] = opened[0]
+        task.table_ids[decode_key(record.fields.get("firstKey", "")).table_id] = table
     except BadKey:  # redacted: the id stays unknown
         return
 
@@ -133,8 +134,12 @@ def _of_table(task: TaskEvidence, trace: TableTrace) -> TableClues:
         base=trace.base,
         engines=tuple(_clue(ingest) for ingest in _ingests(task, trace.table)),
         lost_engines=tuple(_clue(ingest) for ingest in task.lost_before.get(trace.table, ())),
-        files=() if trace.has_more_files else tuple(trace.files),
+        files=() if trace.has_more_files else tuple(_file(*file) for file in trace.files),
     )
+
+
+def _file(path: str, checksum: int | None, size: int, kvs: int) -> FileClue:
+    return FileClue(path, Totals(checksum, kvs, size))
 
 
 def _ingests(task: TaskEvidence, table: TableName) -> Iterator[Ingest]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from safe_lightning.core.clues import FileClue
-from safe_lightning.core.evidence import FILES_KEPT, KEPT, Ingest, Record, TaskEvidence, totals_field
+from safe_lightning.core.evidence import FILES_KEPT, KEPT, Record, TaskEvidence, totals_field
 from safe_lightning.core.log_clues import CLUE_RULES, lost_of
 from safe_lightning.core.mismatch import MISMATCH_WORDS, table_before
 from safe_lightning.core.tables import TableName
@@ -156,7 +155,7 @@ def _chunk_done(task: TaskEvidence, record: Record) -> None:
     # Versions that log no totals here still prove that a chunk was read.
     trace.chunk_kvs += totals.kvs if totals else 1
     if totals and len(trace.files) < FILES_KEPT:
-        trace.files.append(FileClue(record.fields.get("path", ""), totals))
+        trace.files.append((record.fields.get("path", ""), totals.checksum, totals.bytes, totals.kvs))
     elif totals:
         trace.has_more_files = True
 
@@ -176,8 +175,7 @@ def _local_checksum(task: TaskEvidence, record: Record) -> None:
 
 def _passed(task: TaskEvidence, record: Record) -> None:
     if trace := task.trace(record.fields.get("table", "")):
-        trace.passed = totals_field(record, "local") or trace.local
-        trace.remote_pending = False
+        trace.note_passed(totals_field(record, "local") or trace.local)
 
 
 def _skipped(why: str) -> Rule:
@@ -204,10 +202,7 @@ def _ingested(task: TaskEvidence, record: Record) -> None:
     fields = record.fields
     uuid, held, imported = fields.get("uuid", ""), fields.get("kvs", ""), fields.get("importedCount", "")
     if uuid and held.isdigit() and imported.isdigit():
-        known = task.ingests.get(uuid)
-        table, engine = (known.table, known.engine) if known else task.engines_opened.get(uuid, (None, ""))
-        task.ingests[uuid] = Ingest(table, engine, int(held), int(imported))
-        task.has_unnamed_ingest |= table is None
+        task.note_ingest(uuid, int(held), int(imported))
 
 
 def _engine_named(task: TaskEvidence, record: Record) -> None:
@@ -216,6 +211,7 @@ def _engine_named(task: TaskEvidence, record: Record) -> None:
     name, _, number = tag.rpartition(":")
     if uuid in task.ingests and (trace := task.trace(name)):
         task.ingests[uuid].table, task.ingests[uuid].engine = trace.table, number
+        task.unnamed_ingests.discard(uuid)
 
 
 def _key_skipped(task: TaskEvidence, record: Record) -> None:

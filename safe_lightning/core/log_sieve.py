@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
 from operator import itemgetter
 
-from safe_lightning.core.evidence import KEPT
+from safe_lightning.core.evidence import KEPT, TaskEvidence
+from safe_lightning.core.hot_lines import HOT_RULES, HotRule, read_hot
 from safe_lightning.core.log_digest import LogDigest, has_rule
 from safe_lightning.core.mismatch import MISMATCH_WORDS
 
 _TIME = re.compile(rb"\[\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d\] (?=\[[A-Z])")
 #: Enough for level, place in the source and what tells one message from another.
-_HEAD_BYTES = 48
+_HEAD_BYTES = 60
 _HEAD = re.compile(rb'\[([A-Z]+)\] \[[^\]" ]+:\d+\] \[(?:"([^"\\]*)("?)|([^"\[\]\\ =]+)(\]?))')
 _HEADS_MOST = 4096
 _PREFIX_BYTES_MOST = 256
@@ -56,6 +58,8 @@ class LogSieve:
     def __init__(self, digest: LogDigest) -> None:
         self._digest = digest
         self._kinds: dict[bytes, _Kind] = {}
+        #: Of the messages that come by the thousand.
+        self._hot: dict[bytes, _Quick] = {}
         self._start = 0
         self._head = itemgetter(slice(0, 0))
 
@@ -74,11 +78,17 @@ class LogSieve:
         self._digest.records += len(lines)
         if not needed:
             return
+        hot, start, task = self._hot, self._start, self._digest.task
         for line, head in zip(lines, heads, strict=True):
-            if head in needed and self._is_needed(kinds.get(head, _Kind.READ), line):
+            if head not in needed:
+                continue
+            if (quick := hot.get(head)) and quick.reads(line, start, task):
+                continue
+            if self._is_needed(kinds.get(head, _Kind.READ), line):
                 # Whoever reads it counts it, if it is a record at all.
                 self._digest.records -= 1
                 yield line
+                task = self._digest.task
 
     def _find_start(self, lines: Sequence[bytes]) -> bool:
         """Find where the level stands in this batch's lines: prefixes of containers and CI systems move it."""
@@ -93,15 +103,18 @@ class LogSieve:
     def _learn(self, heads: set[bytes]) -> None:
         if len(self._kinds) + len(heads) > _HEADS_MOST:
             self._kinds.clear()
+            self._hot.clear()
         for head in heads:
             # What is no usual beginning may be anything: a part of a row, say. It is not worth remembering.
             if kind := _kind_of(head):
                 self._kinds[head] = kind
+                if quick := _quick_rule(head):
+                    self._hot[head] = quick
 
     def _is_needed(self, kind: _Kind, line: bytes) -> bool:
-        task = self._digest.task
         if kind is _Kind.READ:
             return True
+        task = self._digest.task
         if kind is _Kind.COUNT:
             if len(task.skipped_keys) < KEPT:
                 return True
@@ -111,7 +124,34 @@ class LogSieve:
             return len(task.errors) < KEPT or _MISMATCH in line
         if kind is _Kind.TABLE_ID:
             return len(task.table_ids) < len(task.skipped_keys)
-        return task.has_unnamed_ingest
+        return bool(task.unnamed_ingests)
+
+
+@dataclass(frozen=True, slots=True)
+class _Quick:
+    """The quick rule of lines that begin alike: its message must stand at this place, the fields are behind it."""
+
+    rule: HotRule
+    message: bytes
+    start: int
+    end: int
+
+    def reads(self, line: bytes, head_start: int, task: TaskEvidence) -> bool:
+        """Read a line whose level stands at this place; whether it could be read."""
+        end = head_start + self.end
+        return line[head_start + self.start : end] == self.message and read_hot(self.rule, task, line[end:])
+
+
+def _quick_rule(head: bytes) -> _Quick | None:
+    found = _HEAD.match(head)
+    if not found or not found[2]:
+        return None
+    for words, rule in HOT_RULES.items():
+        message = words.encode()
+        # What was looked at may end within the message.
+        if found[2] == message or (not found[3] and message.startswith(found[2])):
+            return _Quick(rule, message + b'"]', found.start(2), found.start(2) + len(message) + 2)
+    return None
 
 
 def _kind_of(head: bytes) -> _Kind | None:

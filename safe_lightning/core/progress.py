@@ -186,6 +186,33 @@ _PHASES = {
     "analyze start": "analyzing",
     "clean checkpoints start": "cleaning up",
 }
+#: Which messages end one.
+_PHASE_ENDS = {
+    "load data source completed": "looking at the source",
+    "restore all schema completed": "creating tables",
+    "restore file completed": "writing",
+    "import engine success": "importing",
+    "remote checksum completed": "checksum",
+    "add indexes completed": "adding indexes",
+    "analyze completed": "analyzing",
+    "clean checkpoints completed": "cleaning up",
+}
+_PHASE_STARTS = {message: phase for message, phase in _PHASES.items() if phase in _PHASE_ENDS.values()}
+#: Every message that begins or ends a phase whose end is logged as well.
+PHASE_MESSAGES = frozenset(_PHASE_STARTS) | frozenset(_PHASE_ENDS)
+
+
+def phase_of(message: str) -> tuple[str, bool] | None:
+    """Say which phase a message tells of, in words for people, and whether a piece of it ends there; else None.
+
+    Only phases whose end is logged as well, so that one without an end was cut short.
+
+    >>> phase_of("restore file start"), phase_of("restore file completed"), phase_of("progress")
+    (('writing', False), ('writing', True), None)
+    """
+    if message in _PHASE_ENDS:
+        return _PHASE_ENDS[message], True
+    return (_PHASE_STARTS[message], False) if message in _PHASE_STARTS else None
 
 
 class ProgressMeter:

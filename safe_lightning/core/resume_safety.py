@@ -53,7 +53,7 @@ def _half_read(record: TableRecord) -> str:
 def _judge_logical(record: TableRecord, facts: TableFacts | None, task: TaskNow, last: Launch | None) -> Safety:
     if record.chunks_done >= record.chunks_total or record.status >= ALL_WRITTEN:
         return Safety(proof="all its rows are written and recorded")
-    if facts is not None and facts.is_empty and not record.kvs:
+    if facts is not None and not record.kvs and (facts.is_empty or not facts.exists):
         return Safety(proof="nothing of it is in the target yet")
     counted, recorded = facts.row_count if facts is not None else None, record.rows
     if counted is not None and recorded is not None and counted == recorded:

@@ -30,7 +30,8 @@ class SafetyFacts:
 
     ``entry`` is the checkpoint's record under exactly the step's name (None: there is no such entry or the
     checkpoint could not be read). ``is_own_checkpoint`` says whether it was written for the cluster that the task
-    names. ``shares_target`` is a parallel import, whose tables hold others' rows as well.
+    names. ``needs_control_tool`` is False where we act ourselves. ``shares_target`` is a parallel import, whose tables
+    hold others' rows as well.
     """
 
     may_drop: bool = False
@@ -44,6 +45,7 @@ class SafetyFacts:
     is_record_trustworthy: bool = False
     has_control_tool: bool = False
     pd_answers: bool | None = None
+    needs_control_tool: bool = True
     shares_target: bool = False
 
 
@@ -128,6 +130,8 @@ def _recorded(step: Step, facts: SafetyFacts) -> Refusal | None:
 
 
 def _possible(step: Step, facts: SafetyFacts) -> Refusal | None:
+    if not facts.needs_control_tool:
+        return None
     if not facts.has_control_tool:
         return Refusal(0, "no-control-tool", "no tidb-lightning-ctl was found (policy key control_tool.path)")
     if facts.pd_answers is True:

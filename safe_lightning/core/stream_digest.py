@@ -18,21 +18,27 @@ _FINAL = re.compile(r"tidb lightning encountered error:\s*(.*)$")
 _PREFIX = r"^(?:\S+ +){0,4}"
 _LOOP = re.compile(rf"{_PREFIX}(?:Error: |ERROR 1105 \(HY000\): )(.*)$")
 _PANIC = re.compile(rf"{_PREFIX}(?:\^C)?((?:panic|fatal error): .*)$")
-#: Sentences that are Lightning's own wherever they stand: of a text that somebody pasted they are all there is.
-_SENTENCE = re.compile(
-    r"(checksum mismatched(?: remote vs local\s*=>|, KV number in source).*|\[Light(?:n)?ing:\w+:\w+\].*"
-    r"|TiDB Lightning has (?:failed last time|detected tables with illegal).*"
-    r"|config '[\w.-]+' value .* different from checkpoint value.*|lightning version is .*checkpoint was created .*"
-    r"|Target table is calculating checksum.*|Some checks failed, please check the log.*)$"
+#: Sentences that are Lightning's own wherever they stand: of a text that somebody pasted they are all there is. Each is
+#: a beginning and words that must follow on the same line.
+_SENTENCES = (
+    ("checksum mismatched remote vs local", ""),
+    ("checksum mismatched, KV number in source files", ""),
+    ("TiDB Lightning has failed last time", ""),
+    ("TiDB Lightning has detected tables with illegal", ""),
+    ("config '", "different from checkpoint value"),
+    ("lightning version is ", "checkpoint was created "),
+    ("Target table is calculating checksum", ""),
+    ("Some checks failed, please check the log", ""),
 )
+_CODE = re.compile(r"\[Light(?:n)?ing:\w+:\w+\]")
 _CONFIG = re.compile(r"(?:^|\s)((?:\[Lightning:(?:Config|Common):\w+\]|Failed to parse command flags:).*)$")
 _SUMMARY_ROW = re.compile(r"^\|\s*\d+\s*\|\s*([^|]+?)\s*\|\s*(\d+)\s*\|\s*([^|]*?)\s*\|")
 _RELEASE = re.compile(r"^\s*Release Version: *(\S*)")
 _LINE_LIMIT = 16_384
 #: What every sentence that is known here holds a part of: pieces without it are not taken apart.
 _ANY_SENTENCE = re.compile(
-    rb"ightning|Error: |ERROR 1105|checkpoint value|alculating checksum|checks failed|panic|fatal error|Killed|Version"
-    rb"|Verbose|HTTP server|command flags|mismatched|Usage|\|"
+    rb"ightning|Error: |ERROR 1105|checkpoint value|alculating checksum|checks failed"
+    rb"|panic|fatal error|Killed|Version|Verbose|HTTP server|command flags|mismatched|Usage|\|"
 )
 
 
@@ -111,8 +117,8 @@ class StreamDigest:
             seen.config_error = seen.config_error or found[1]
         elif found := _LOOP.match(line):
             seen.loop_error = seen.loop_error or found[1]
-        elif found := _SENTENCE.search(line):
-            seen.sentence = seen.sentence or found[1]
+        elif sentence := _sentence_in(line):
+            seen.sentence = seen.sentence or sentence
         elif self._continues_error and len(seen.final_error) < _LINE_LIMIT:
             # Several pre-check messages are joined by real line breaks on stderr.
             seen.final_error += "\n" + line
@@ -144,3 +150,12 @@ class StreamDigest:
             self.evidence.unnamed_mismatches.append(comparison)
         if comparison or len(self._joined) > _LINE_LIMIT:
             self._joined = ""
+
+
+def _sentence_in(line: str) -> str:
+    if found := _CODE.search(line):
+        return line[found.start() :]
+    for beginning, rest in _SENTENCES:
+        if (at := line.find(beginning)) >= 0 and line.find(rest, at) >= 0:
+            return line[at:]
+    return ""

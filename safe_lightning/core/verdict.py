@@ -76,7 +76,8 @@ class Verdict:
     """A hook's answer.
 
     ``code`` is stable and greppable; ``try-later`` with BLOCK is the soft stop (exit 75). ``data`` must
-    survive JSON. A plan is only ever proposed: the engine performs it, under the safety laws.
+    survive JSON. A plan is only ever proposed: the engine performs it, under the safety laws. ``is_damage``, after
+    the import, says that rows or index entries are proven to be lost or doubled: a success becomes ``damaged``.
     """
 
     status: Status
@@ -85,6 +86,7 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     plan: Plan | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    is_damage: bool = False
 
     @property
     def is_soft_stop(self) -> bool:

@@ -71,7 +71,7 @@ def _list_tables(session: Session, schema: str) -> list[str]:
 def _read(session: Session, store: Store, location: str, notes: tuple[str, ...]) -> Checkpoint:
     task = _read_task(session, store) if "task" in store.tables else None
     engines = _read_engines(session, store)
-    chunks = read_chunks(session, store)
+    chunks = read_chunks(session, store, lambda table, number: engines[table].statuses.get(number, 0))
     records = tuple(sorted(_read_tables(session, store, engines, chunks), key=lambda record: record.table))
     moments = [record.updated_at for record in records if record.updated_at is not None]
     created_at = _created_at(session, store)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,8 @@ from safe_lightning.lightning.mysql_connection import Session
 
 #: Files that are kept for a comparison with the source; of a store that lists more only the sums are read.
 FILES_KEPT_MOST = 200_000
+#: Grouping more chunks than this by file would take the server longer than a look may.
+CHUNKS_GROUPED_MOST = 2_000_000
 
 
 @dataclass
@@ -54,11 +56,11 @@ class ServerChunks:
 
 _SOURCE = "{chunk} c LEFT JOIN {engine} e ON e.table_name = c.table_name AND e.engine_id = c.engine_id"
 _DONE = "(c.pos >= c.end_offset OR COALESCE(e.status, 0) >= {written})"
-#: One row per table and engine, in the order of the primary key: the server need not sort or keep them.
+#: One row per table and engine, in the order of the primary key and without a join: the server sorts and keeps nothing.
 _SUM_ENGINES = """
-SELECT c.table_name, c.engine_id, SUM({done}), COUNT(*), SUM(c.kvc_kvs), SUM(c.prev_rowid_max), SUM(c.rowid_max),
-       MAX(c.rowid_max), MAX(c.pos > c.offset), {created}, {updated}
-FROM {source} GROUP BY c.table_name, c.engine_id
+SELECT c.table_name, c.engine_id, SUM(c.pos >= c.end_offset), COUNT(*), SUM(c.kvc_kvs), SUM(c.prev_rowid_max),
+       SUM(c.rowid_max), MAX(c.rowid_max), MAX(c.pos > c.offset), {created}, {updated}
+FROM {chunk} c GROUP BY c.table_name, c.engine_id
 """
 #: One row per file. A file is done when all its chunks are.
 _LIST_FILES = """
@@ -72,9 +74,13 @@ GROUP BY table_name
 """
 
 
-def read_chunks(session: Session, store: Store) -> Mapping[str, ServerChunks]:
-    """Read the sums over a store's chunks, table by table, in two or three statements. Raises CouldNotLook."""
+def read_chunks(session: Session, store: Store, status_of: Callable[[str, int], int]) -> Mapping[str, ServerChunks]:
+    """Read the sums over a store's chunks, table by table, in two or three statements. Raises CouldNotLook.
+
+    ``status_of`` tells the status of an engine. Of a store of very many chunks the files are not looked at.
+    """
     words = {
+        "chunk": store.name("chunk"),
         "source": _SOURCE.format(chunk=store.name("chunk"), engine=store.name("engine")),
         "done": _DONE.format(written=ALL_WRITTEN),
         "created": store.column("chunk", "create_time", "UNIX_TIMESTAMP(MIN(c.{}))"),
@@ -85,7 +91,11 @@ def read_chunks(session: Session, store: Store) -> Mapping[str, ServerChunks]:
     }
     found: dict[str, ServerChunks] = defaultdict(ServerChunks)
     for row in session.query(_SUM_ENGINES.format(**words)):
-        _add_engine(session, row, found[text_of(row[0])])
+        table = text_of(row[0])
+        is_written = status_of(table, number_of(row[1])) >= ALL_WRITTEN
+        _add_engine(session, row, found[table], is_written=is_written)
+    if sum(its.totals.total for its in found.values()) > CHUNKS_GROUPED_MOST:
+        return found
     files = session.query(_LIST_FILES.format(**words))
     if len(files) <= FILES_KEPT_MOST:
         _keep_files(files, found)
@@ -96,10 +106,10 @@ def read_chunks(session: Session, store: Store) -> Mapping[str, ServerChunks]:
     return found
 
 
-def _add_engine(session: Session, row: Sequence[Any], into: ServerChunks) -> None:
+def _add_engine(session: Session, row: Sequence[Any], into: ServerChunks, *, is_written: bool) -> None:
     number, done, total, kvs, used, reserved, most, has_begun = map(number_of, row[1:9])
     totals = into.totals
-    totals.done += done
+    totals.done += total if is_written else done
     totals.total += total
     totals.kvs += kvs
     totals.row_ids_used += used

@@ -76,6 +76,10 @@ class Session:
         with self._limited():
             return cursor.fetchmany(_BATCH_ROWS)
 
+    def cut(self) -> None:
+        """End the session at once, from any thread: the statement at work fails."""
+        _cut(self.wire)
+
     def local_time(self, server_time: object) -> float | None:
         """Move a server's time (seconds since the epoch, or NULL) to this machine's clock."""
         # A column that holds no time is NULL in old servers and 0 in others.

@@ -135,13 +135,21 @@ class CheckpointPolicy:
 
 @dataclass(frozen=True)
 class ControlToolPolicy:
-    """How tidb-lightning-ctl is called."""
+    """What acts on checkpoint and table, and how tidb-lightning-ctl is called."""
 
+    clean_with: str = key(
+        "ctl", "by the tool, which needs PD; or by safe-lightning itself, which does not", choices=("ctl", "direct")
+    )
     path: str = key("", "tidb-lightning-ctl; empty: beside the binary, else on PATH", kind="executable")
     timeout: float = key(180.0, "time-out of one call", kind="duration", least=1.0)
     probe_timeout: float = key(
         3.0, "time-out of the look whether PD answers, which every call needs", kind="duration", least=0.1
     )
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether acts are done by ourselves."""
+        return self.clean_with == "direct"
 
 
 @dataclass(frozen=True)
@@ -180,6 +188,23 @@ class ScanPolicy:
         choices=("auto", "on", "off"),
     )
     time_zone: str = key("", "for times in keys, where neither task nor target names one; empty: this machine's")
+
+
+@dataclass(frozen=True)
+class VerifyPolicy:
+    """How an import is proven by looks of our own at the target, all of which only read; docs/verify.md."""
+
+    investigate: bool = key(
+        False, "complete a checksum that Lightning did not complete: a run proven by it ends as succeeded, with 0"
+    )
+    timeout: float = key(
+        7200.0, "time-out of one checksum of one table (ADMIN CHECKSUM TABLE)", kind="duration", least=1.0
+    )
+    tries: int = key(3, "tries of one checksum, each on a snapshot of its own", least=1, most=20)
+    concurrency: int = key(
+        0, "tidb_checksum_table_concurrency of our session; 0: as the server has it", least=0, most=256
+    )
+    count_timeout: float = key(60.0, "time-out of counting the rows of one table", kind="duration", least=0.1)
 
 
 @dataclass(frozen=True)
@@ -255,6 +280,7 @@ class Policy:
     checkpoint: CheckpointPolicy = field(default_factory=CheckpointPolicy)
     control_tool: ControlToolPolicy = field(default_factory=ControlToolPolicy)
     scan: ScanPolicy = field(default_factory=ScanPolicy)
+    verify: VerifyPolicy = field(default_factory=VerifyPolicy)
     remedy: tuple[RemedyRule, ...] = key((), "answers to a checksum that failed", kind="rules", rule=RemedyRule)
     override: tuple[OverrideRule, ...] = key((), "other answers for some tables", kind="rules", rule=OverrideRule)
     hooks: tuple[HookRule, ...] = key(DEFAULT_HOOKS, "what runs before and after it", kind="rules", rule=HookRule)

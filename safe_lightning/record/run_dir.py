@@ -153,6 +153,10 @@ class RunDir:
         """Keep what stood in the target before the import."""
         self._write("baselines.json", [plain(baseline) for baseline in baselines])
 
+    def write_fingerprint(self, document: Mapping[str, object]) -> None:
+        """Keep what the import was at its first launch."""
+        self._write("fingerprint.json", plain(document))
+
     def write_plan(self, plan: Plan) -> None:
         """Keep a plan before its first step."""
         self._write("plan.json", plan_to_json(plan))
@@ -231,6 +235,15 @@ class RunDir:
             if self.path is not None:
                 (self.path / f"checkpoint-{when}").mkdir(mode=0o700, exist_ok=True)
         self._write(f"checkpoint-{when}/summary.json", plain(checkpoint))
+
+    def write_report(self, render: Callable[[Path], str]) -> Path | None:
+        """Keep the page for people, rendered from what is recorded so far; None where it was not written."""
+        with self._health.guard("report.html"):
+            if self.path:
+                page = self.path / "report.html"
+                write_durably(page, render(self.path).encode("utf-8", "backslashreplace"))
+                return page
+        return None
 
     def finish(self, result: RunResult) -> None:
         """Write the result: from now on the run is not unfinished any more."""

@@ -1,4 +1,4 @@
-"""Where runs, ledger, locks and baselines live."""
+"""Where runs, ledger, locks, baselines and fingerprints live."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def state_dir(setting: str, environ: Mapping[str, str], system: Path = SYSTEM) -
     """Return the state folder with its rooms made, for nobody but us to read. Raises StateUnavailable."""
     path = find_state_dir(setting, environ, system)
     try:
-        for folder in (path, path / "runs", path / "locks", path / "baselines"):
+        for folder in (path, path / "runs", path / "locks", path / "baselines", path / "fingerprints"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
                 raise StateUnavailable(f"{folder} is not writable")

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from safe_lightning.core.tables import TableName
-from safe_lightning.core.verdict import Action
+from safe_lightning.core.verdict import Action, Finding
 from safe_lightning.record.clock import seconds_of
 from safe_lightning.record.durable import read_journal
 from safe_lightning.record.result import HookEntry, RemedyEntry
@@ -51,10 +51,12 @@ class TrailStep:
 
 @dataclass(frozen=True)
 class TrailVerdict:
-    """A hook's verdict in short, with the sentences of its findings."""
+    """A hook's verdict, with what it found and the data behind it; the duration is None where it is not recorded."""
 
     entry: HookEntry
-    findings: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+    duration_seconds: float | None = None
 
 
 def read_phases(folder: Path) -> list[Phase]:
@@ -100,7 +102,26 @@ def _verdict(entry: Mapping[str, Any]) -> TrailVerdict:
         keys.text("hook"), keys.text("stage"), verdict.text("status"), verdict.text("code"), verdict.text("message"),
         keys.number("attempt"),
     )  # fmt: skip
-    return TrailVerdict(short, verdict.each("findings", lambda finding: finding.text("message")))
+    lasted = entry.get("duration_seconds")
+    duration_seconds = float(lasted) if isinstance(lasted, int | float) and not isinstance(lasted, bool) else None
+    found = entry["verdict"].get("findings")
+    findings = _fitting(found if isinstance(found, list) else [], _finding)
+    return TrailVerdict(short, tuple(findings), _data(entry["verdict"]), duration_seconds)
+
+
+def _finding(document: object) -> Finding:
+    keys = Keys(document, "finding")
+    assert isinstance(document, Mapping), "Keys has seen to it"
+    table = document.get("table")
+    return Finding(
+        str(document.get("code", "")), keys.text("message"),
+        TableName.parse(table) if isinstance(table, str) else None, _data(document),
+    )  # fmt: skip
+
+
+def _data(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    data = document.get("data")
+    return data if isinstance(data, Mapping) else {}
 
 
 def _step(pair: tuple[object, Mapping[str, Any] | None]) -> TrailStep:

@@ -88,8 +88,14 @@ def _data(name: str) -> Path:
     return Path(str(resources.files("safe_lightning.rehearsal"))) / "data" / name
 
 
-def play_all(front_door: FrontDoor, *, is_pausing: bool) -> bool:
-    """Play all acts; return whether each ended as announced."""
+def play_all(front_door: FrontDoor, *, is_pausing: bool, pages: Path | None = None) -> bool:
+    """Play all acts; return whether each ended as announced. The page of every run is kept in ``pages``, if named.
+
+    Raises OSError where that cannot be written.
+    """
+    if pages is not None:
+        pages.mkdir(parents=True, exist_ok=True)
+        front_door = _keeping_pages(front_door, pages)
     _tell(
         "Four short imports in a SANDBOX: a stand-in for tidb-lightning, its control tool and TiDB. "
         "No cluster is needed, and nothing of yours is touched."
@@ -101,10 +107,22 @@ def play_all(front_door: FrontDoor, *, is_pausing: bool) -> bool:
         print(f"\n{'=' * _WIDTH}\nAct {number} of {len(ACTS)}: {title}\n{'=' * _WIDTH}")
         results.append(act(front_door))
         _tell("As announced." if results[-1] else "NOT as announced; please report this.")
+    kept = f"The pages of its runs are in {pages}." if pages else "`demo --keep DIR` would have kept the runs' pages."
     _tell(
-        "That was a sandbox; it is gone now. Try it with your own task: safe-lightning rehearse -- --config task.toml"
+        f"That was a sandbox; it is gone now. {kept} "
+        "Try it with your own task: safe-lightning rehearse -- --config task.toml"
     )
     return all(results)
+
+
+def _keeping_pages(front_door: FrontDoor, pages: Path) -> FrontDoor:
+    def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+        code = front_door(argv, environ)
+        for page in sorted(Path(environ["SAFE_LIGHTNING__STATE_DIR"]).glob("runs/*/report.html")):
+            shutil.copy(page, pages / f"{page.parent.name}.html")
+        return code
+
+    return run
 
 
 def clean_import(front_door: FrontDoor) -> bool:

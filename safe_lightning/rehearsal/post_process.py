@@ -19,6 +19,8 @@ from safe_lightning.rehearsal.import_context import Import, ImportStepError
 from safe_lightning.rehearsal.pairs import add
 from safe_lightning.rehearsal.zap import took
 
+_GO_TIME = "%Y-%m-%d %H:%M:%S +0000 UTC"
+
 
 def post_process(run: Import, name: TableName, table: Table) -> None:
     """Compare checksums and analyze as the task asks. Raises ImportStepError for a mismatch."""
@@ -45,7 +47,7 @@ def _compare(run: Import, name: TableName, table: Table) -> None:
     run.log.info("table_import.go:1034", "local checksum", field, ("checksum", totals_text(local)))
     run.log.info("checksum_helper.go:73", "remote checksum start", ("table", name.table))
     try:
-        remote = run.cluster.checksum(name)
+        remote = _remote_checksum(run, name)
     except ClusterError as error:
         run.log.error(
             "checksum_helper.go:76", "remote checksum failed", ("table", name.table), took(started), ("error", error)
@@ -62,6 +64,16 @@ def _compare(run: Import, name: TableName, table: Table) -> None:
         return
     run.record_failure(name, table, CHECKSUMMED, message)
     raise ImportStepError(4, message)
+
+
+def _remote_checksum(run: Import, name: TableName) -> Totals:
+    if run.play.is_overtaken():
+        began, safe_point = (time.strftime(_GO_TIME, time.gmtime(time.time() - ago)) for ago in (1, 0))
+        raise ClusterError(
+            "[tikv:9006]GC life time is shorter than transaction duration, transaction starts at "
+            f"{began}, GC safe point is {safe_point}"
+        )
+    return run.cluster.checksum(name)
 
 
 def mismatch_text(remote: Totals, local: Totals) -> str:

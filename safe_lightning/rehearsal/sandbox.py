@@ -30,7 +30,7 @@ _READY_SECONDS = 20.0
 _FIRST_RUN_SECONDS = 300.0
 _AGE_SECONDS = 3600.0
 _SYSTEM = {"information_schema", "metrics_schema", "performance_schema", "mysql", "sys"}
-_NEEDS_CHECKSUM = {Ending.CHECKSUM_MISMATCH}
+_NEEDS_CHECKSUM = {Ending.CHECKSUM_MISMATCH, Ending.CHECKSUM_INCOMPLETE}
 _NEEDS_FIRST_RUN = {Ending.STALE, Ending.FINISHED}
 
 

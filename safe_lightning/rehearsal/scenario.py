@@ -23,6 +23,7 @@ class Ending(StrEnum):
     CLEAN = "clean"
     DUPLICATE_KEYS = "duplicate-keys"
     CHECKSUM_MISMATCH = "checksum-mismatch"
+    CHECKSUM_INCOMPLETE = "checksum-incomplete"
     KILL = "kill"
     CANCEL = "cancel"
     STALE = "stale"
@@ -37,6 +38,7 @@ MEANINGS: Mapping[Ending, str] = {
     Ending.CLEAN: "as the data have it: conflicts that are in the files do collide",
     Ending.DUPLICATE_KEYS: "a few rows of each table are read twice, with other values",
     Ending.CHECKSUM_MISMATCH: "a few pairs get lost on their way into the cluster",
+    Ending.CHECKSUM_INCOMPLETE: "all data arrive, but the cluster's garbage collection overtakes the checksum",
     Ending.KILL: "the importer is killed while it writes",
     Ending.CANCEL: "the importer gets SIGTERM while it writes",
     Ending.STALE: "a checkpoint was kept, and the tables were created anew since",

@@ -11,7 +11,7 @@ from safe_lightning.core.verdict import TableResult
 WIDTH = 80
 _LABEL = 12
 _TABLES_MOST = 50
-_FINE = {"checksum-passed", "imported"}
+FINE = {"checksum-passed", "imported"}
 
 
 def printable(text: str) -> str:
@@ -35,7 +35,7 @@ def table_lines(tables: Sequence[TableResult]) -> Iterator[str]:
         return
     yield ""
     yield "Tables"
-    for result in sorted(tables, key=lambda table: table.status in _FINE)[:_TABLES_MOST]:
+    for result in sorted(tables, key=lambda table: table.status in FINE)[:_TABLES_MOST]:
         yield f"    {printable(str(result.table or '(not named)'))}  {printable(result.status)}"
         yield from (f"        {line}" for line in _totals(result.checksum))
     if len(tables) > _TABLES_MOST:

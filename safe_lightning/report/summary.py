@@ -68,11 +68,11 @@ def _paragraph(name: str, text: str) -> list[str]:
     return [label.rstrip(), *(f"    {part}" for part in wrapped)]
 
 
-def shorten(text: str) -> str:
+def shorten(text: str, characters_most: int = _ERROR_CHARACTERS_MOST) -> str:
     """Keep the head of an over-long error; whole batches of rows hide the sentence otherwise."""
-    if len(text) <= _ERROR_CHARACTERS_MOST:
+    if len(text) <= characters_most:
         return text
-    return f"{text[:_ERROR_CHARACTERS_MOST]}… ({len(text)} characters, whole in the record)"
+    return f"{text[:characters_most]}… ({len(text)} characters, whole in the record)"
 
 
 def _tables(tables: Sequence[TableResult]) -> list[str]:

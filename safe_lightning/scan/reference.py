@@ -22,10 +22,12 @@ from safe_lightning.source.table_rows import TableRows
 _ROWS_BETWEEN_LOOKS = 2000
 _ROW_ID_KEY = KeyRequest(ROW_ID, (ROW_ID,))
 _NOISE = {
-    Altered.CLAMPED: ("clamped-key", "is out of range and is clamped without a word"),
-    Altered.ZEROED: ("zeroed-key", "is no value of its type and becomes zero without a word"),
-    Altered.CUT: ("cut-key", "is cut to its column without a word"),
-    Altered.REPLACED: ("replaced-key", "holds bytes outside its character set, which become ? without a word"),
+    Altered.CLAMPED: ("clamped-key", "is out of range and becomes the nearest value"),
+    Altered.CUT: ("truncated-key", "is too long or has a rest that is dropped"),
+    Altered.ZEROED: ("zeroed-key", "is no value of its type and becomes zero"),
+    Altered.ROUNDED: ("rounded-key", "has more digits than its type keeps"),
+    Altered.REPLACED: ("replaced-key", "has bytes that its character set does not know"),
+    Altered.MOVED: ("moved-key", "is a time that the zone skips"),
 }
 
 
@@ -184,7 +186,7 @@ def _parts(
             message = (
                 f"the value of column {part.name} is refused (error {form.refused}): Lightning stops at such a row"
             )
-            work.say("refused-value", message, Level.ERROR, file, row)
+            work.say("refused-key", message, Level.ERROR, file, row)
             return None
         if form.altered:
             _say_altered(work, part.name, form.altered, file, row)
@@ -195,7 +197,9 @@ def _parts(
 def _say_altered(work: _Work, column: str, altered: Altered, file: SourceFile, row: Row) -> None:
     for flag, (code, what) in _NOISE.items():
         if flag in altered:
-            work.say(code, f"the value of key column {column} {what}", Level.WARN, file, row)
+            work.say(
+                code, f"the value of key column {column} {what}, and Lightning says nothing", Level.WARN, file, row
+            )
 
 
 def _enter(work: _Work, key: _Key, parts: Sequence[Canonical], number: int, row: Row) -> None:

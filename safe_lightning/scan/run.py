@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.scan.engines import choose_engine
 from safe_lightning.scan.model import (
+    Engine,
     Example,
     KeyFound,
     KeyScan,
@@ -23,13 +24,14 @@ from safe_lightning.scan.model import (
     ScanStopped,
     TableFound,
     TableScan,
+    TableScanRequest,
 )
 from safe_lightning.scan.plan import PlannedTable, ScanPlan, odd_findings, unknown_key
 from safe_lightning.scan.sampling import conclude
 from safe_lightning.scan.why import explain
 from safe_lightning.source.findings import SourceFinding
 
-_SAYS_NOTHING_OF_ROWS = {"no-schema-file"}
+_OUT_OF_REACH = "could-not-look"
 
 
 @dataclass
@@ -61,7 +63,10 @@ class ScanWatch:
             raise ScanStopped(f"the time for the scan was over after {share} % of the bytes", is_time_over=True)
 
 
-def run_scan(plan: ScanPlan, options: ScanOptions, watch: ScanWatch) -> Scan:
+ChooseEngine = Callable[[TableScanRequest, Limits], Engine]
+
+
+def run_scan(plan: ScanPlan, options: ScanOptions, watch: ScanWatch, choose: ChooseEngine = choose_engine) -> Scan:
     """Scan every table of a plan; what goes wrong with one does not hide the others. Never raises but CouldNotLook."""
     if options.mode is ScanMode.OFF:
         raise CouldNotLook('the policy turns the scan off (scan.mode = "off")')
@@ -70,7 +75,7 @@ def run_scan(plan: ScanPlan, options: ScanOptions, watch: ScanWatch) -> Scan:
         limits = replace(limits, fraction=options.sample_fraction)
     mode, tables, notes = options.mode, list[TableScan](), list(plan.notes)
     for planned in plan.tables:
-        scanned, is_time_over = _scan_table(planned, limits, watch)
+        scanned, is_time_over = _scan_table(planned, limits, watch, choose)
         tables.append(scanned)
         if is_time_over and mode is ScanMode.EXACT:
             mode = ScanMode.SAMPLE
@@ -84,7 +89,9 @@ _TIME_OVER = (
 )
 
 
-def _scan_table(planned: PlannedTable, limits: Limits, watch: ScanWatch) -> tuple[TableScan, bool]:
+def _scan_table(
+    planned: PlannedTable, limits: Limits, watch: ScanWatch, choose: ChooseEngine
+) -> tuple[TableScan, bool]:
     source = planned.source
     report = TableScan(source.table, 0, source.size_bytes, len(source.files), planned.findings, (), planned.basis)
     if planned.request is None:
@@ -92,7 +99,7 @@ def _scan_table(planned: PlannedTable, limits: Limits, watch: ScanWatch) -> tupl
         return replace(report, keys=(KeyScan(key.name, (), KeyStatus.NOT_CHECKED, planned.unknown),)), False
     try:
         watch.check()
-        found = choose_engine(planned.request, limits).scan(planned.request, limits, watch)
+        found = choose(planned.request, limits).scan(planned.request, limits, watch)
     except ScanStopped as stop:
         keys = tuple(KeyFound(key, not_checked=str(stop)) for key in planned.request.keys)
         found = TableFound(0, keys, unread=str(stop), is_stopped=True)
@@ -126,6 +133,7 @@ def _judge(key: KeyFound, found: TableFound, limits: Limits) -> tuple[KeyStatus,
     reason = "; ".join(reasons) or None
     if key.duplicate_keys:
         return KeyStatus.CONFLICTS, reason
-    if found.unread is not None and not found.is_stopped:
+    is_out_of_reach = any(finding.code == _OUT_OF_REACH for finding in found.findings)
+    if found.unread is not None and not found.is_stopped and not is_out_of_reach:
         return KeyStatus.INPUT_ERROR, reason
     return (KeyStatus.NOT_CHECKED if reason else KeyStatus.CLEAN), reason

@@ -16,6 +16,7 @@ from recordings import Recording, recordings
 from safe_lightning_hooks.checkpoint import look
 
 from safe_lightning.api import Action, Context, CouldNotLook, Policy, Stage, Status, TableFacts, TableName, Task
+from safe_lightning.core.peer import Peer, Shared
 from safe_lightning.lightning.checkpoint_file import FileCheckpoint, FileChunk, FileEngine, FileTable, FileTask, encode
 from safe_lightning.lightning.task import CheckpointStore
 from safe_lightning.policy.model import CheckpointAnswers, CheckpointPolicy, OverrideRule
@@ -333,3 +334,62 @@ class Selective(StillServices):
         if name not in self.facts:
             raise CouldNotLook(f"access to {name} was denied")
         return self.facts[name]
+
+
+REMOVE = CheckpointAnswers(failed="remove", finished="remove")
+
+
+@pytest.mark.parametrize(
+    ("limits", "is_refused"),
+    [
+        ({}, False),
+        ({"max_tables": 2}, False),
+        ({"max_tables": 1}, True),
+        ({"max_tables": 0}, False),
+        ({"require_fingerprint": True}, True),
+        ({"require_empty_before": True}, True),
+    ],
+)
+def test_an_answer_goes_no_further_than_the_limits(limits: dict[str, Any], is_refused: bool, tmp_path: Path) -> None:
+    policy = Policy(checkpoint=CheckpointPolicy(on=REMOVE, **limits))
+    verdict = judge(file_task(write(tmp_path / "cp.pb", a=table(6), b_x=table(6))), policy, there(A, B))
+    assert (verdict.status is Status.BLOCK, verdict.plan is None) == (is_refused, is_refused)
+    if is_refused:
+        assert f"per policy (checkpoint.{next(iter(limits))}: " in verdict.message
+
+
+def test_a_table_of_too_many_rows_is_not_destroyed(tmp_path: Path) -> None:
+    policy = Policy(checkpoint=CheckpointPolicy(on=CheckpointAnswers(failed="destroy"), max_rows_dropped=1000))
+    verdict = judge(file_task(write(tmp_path / "cp.pb", a=table(6))), policy, there(A))
+    assert verdict.status is Status.BLOCK
+    assert "checkpoint.max_rows_dropped: an unknown number of rows would be dropped" in verdict.message
+
+
+class Busy(StillServices):
+    """Another Lightning is at work."""
+
+    def peers(self) -> tuple[Peer, ...]:
+        return (Peer(4711, "the checkpoint cp.pb", Shared.CHECKPOINT), Peer(4712, "the target db:4000", Shared.TARGET))
+
+
+@pytest.mark.parametrize(("answer", "code"), [("refuse", "checkpoint-live"), ("ignore", "checkpoint-none")])
+def test_a_checkpoint_that_another_lightning_is_at_work_on_is_live(answer: str, code: str, tmp_path: Path) -> None:
+    task, policy = file_task(tmp_path / "cp.pb"), Policy(checkpoint=CheckpointPolicy(on=CheckpointAnswers(live=answer)))
+    verdict = look(Context("r1", 1, Stage.PRE_IMPORT, None, (), task, policy, Busy(task, policy)))
+    assert (verdict.code, verdict.status) == (code, Status.BLOCK if answer == "refuse" else Status.WARN)
+    said = verdict.message if answer == "refuse" else " ".join(f.message for f in verdict.findings)
+    assert "process 4711 shares the checkpoint cp.pb" in said
+
+
+def test_a_refusal_gives_the_command_to_type(tmp_path: Path) -> None:
+    task = replace(file_task(write(tmp_path / "cp.pb", b_x=table(6))), config_file=Path("/srv/my task.toml"))
+    message = judge(task, facts=there(B)).message
+    assert "tidb-lightning-ctl --config='/srv/my task.toml' --checkpoint-error-destroy='`app`.`b``x`'" in message
+
+
+def test_a_checkpoint_of_another_source_is_foreign_and_never_destroyed(tmp_path: Path) -> None:
+    task = replace(file_task(write(tmp_path / "cp.pb", a=table(6))), data_source_dir=str(tmp_path))
+    policy = Policy(checkpoint=CheckpointPolicy(on=CheckpointAnswers(failed="destroy")))
+    verdict = judge(task, policy, there(A))
+    assert (verdict.status, verdict.code, verdict.plan) == (Status.BLOCK, "checkpoint-foreign", None)
+    assert f"it was made for the source /data, this task reads {tmp_path}" in verdict.message

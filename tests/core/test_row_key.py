@@ -41,7 +41,7 @@ def decimal(value: Decimal, whole: int, fraction: int) -> bytes:
     size = (0, 1, 1, 2, 2, 3, 3, 4, 4, 4)
     digits = f"{int(abs(value) * 10**fraction):0{whole + fraction}d}"
     head, tail = digits[:whole], digits[whole:]
-    raw = (head[: whole % 9] and int(head[: whole % 9]).to_bytes(size[whole % 9], "big")) or b""
+    raw = int(head[: whole % 9]).to_bytes(size[whole % 9], "big") if whole % 9 else b""
     raw += b"".join(int(head[i : i + 9]).to_bytes(4, "big") for i in range(whole % 9, whole, 9))
     for i in range(0, fraction, 9):
         part = tail[i : i + 9]
@@ -77,10 +77,12 @@ ORDERS = TableName("shop", "orders")
         (row(116, b"\x01" + grouped(b"12345678")), "row '12345678' of `shop`.`orders`"),
         (row(116, b"\x08\x04".ljust(9, b"\0")), "row 2 of `shop`.`orders`"),
         (entry(116, 2, b"\0"), "entry (NULL) of index 2 of `shop`.`orders`"),
-        (entry(116, 2, b"\x01" + grouped(b"\0A\0B\0C")), "entry ('ABC' (as its collation folds it)) of index 2 of `shop`.`orders`"),
+        (entry(116, 2, b"\x01" + grouped(b"\0A\0B\0C")),
+         "entry ('ABC' (as its collation folds it)) of index 2 of `shop`.`orders`"),
         (entry(116, 2, b"\x01" + grouped(b"\x1c\x47\x1c\x60")), "entry (0x1C471C60) of index 2 of `shop`.`orders`"),
         (entry(116, 2, b"\x07" + integer(-3_723_500_000_000)), "entry (-01:02:03.5) of index 2 of `shop`.`orders`"),
-        (entry(116, 2, b"\x04" + (42).to_bytes(8, "big") + flagged_float(-0.5)), "entry (42, -0.5) of index 2 of `shop`.`orders`"),
+        (entry(116, 2, b"\x04" + (42).to_bytes(8, "big") + flagged_float(-0.5)),
+         "entry (42, -0.5) of index 2 of `shop`.`orders`"),
         (entry(116, 2, b"\x09\xac\x02\x02\x04ab"), "entry (300, 'ab') of index 2 of `shop`.`orders`"),
         ("?", "key ?: the key is not written in hexadecimal (it may be redacted)"),
         ("", "key : the key ends within a value"),

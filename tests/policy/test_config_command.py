@@ -128,7 +128,7 @@ def test_show_without_a_file_prints_the_defaults() -> None:
     entries = {entry["key"]: entry for entry in told["values"]}
     assert entries["watch.stall_after"] == {"key": "watch.stall_after", "value": "2h", "origin": "default"}
     assert entries["remedy"]["value"] == []
-    assert entries["hooks[2].use"]["value"] == "conflicts"
+    assert "conflicts" in {entry["value"] for key, entry in entries.items() if key.endswith("].use")}
 
 
 def test_show_finds_the_policy_beside_the_config_of_an_import(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def written(state: Path, tmp_path: Path) -> Path:
     for when in ("before", "after"):
         record.copy_checkpoint(when, tmp_path / "cp.pb")
         record.write_checkpoint(when, Checkpoint("file", "/cp.pb", True, None, ()))
+    record.write_report(lambda _: "<!doctype html>")
     record.finish(RunResult("ab12cd34", STARTED_AT, outcome=Outcome.UNKNOWN))
     record.close()
     assert record.path is not None

@@ -57,7 +57,7 @@ def test_a_home_that_is_not_known_is_said() -> None:
 def test_its_rooms_are_made_for_nobody_but_us(tmp_path: Path) -> None:
     state = state_dir(str(tmp_path / "deep" / "state"), {})
     rooms = sorted(path.name for path in state.iterdir())
-    assert rooms == ["baselines", "locks", "runs"]
+    assert rooms == ["baselines", "fingerprints", "locks", "runs"]
     assert {stat.S_IMODE(path.stat().st_mode) for path in (state, *state.iterdir())} == {0o700}
 
 

@@ -19,13 +19,17 @@ def safe_lightning(folder: Path, *words: str) -> CommandEnd:
     return run_command(argv, timeout_seconds=120, env={**os.environ, "COLUMNS": "80"}, cwd=folder)
 
 
-def test_all_four_acts_end_as_announced(tmp_path: Path) -> None:
-    end = safe_lightning(tmp_path, "demo")
+def test_all_four_acts_end_as_announced_and_leave_the_pages_asked_for_and_nothing_else(tmp_path: Path) -> None:
+    end = safe_lightning(tmp_path, "demo", "--keep", "pages")
     told = end.stdout.decode()
     assert end.exit_code == 0, told + end.stderr.decode()
     assert told.count("As announced.") == 4
     assert "SANDBOX" in told
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "pages"]
+    pages = [page.read_text() for page in sorted((tmp_path / "pages").iterdir())]
+    assert [page.partition("<h1>")[2].partition("</h1>")[0] for page in pages] == [
+        "succeeded", "checksum-mismatch", "succeeded", "blocked", "succeeded", "blocked",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

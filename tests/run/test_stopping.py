@@ -98,7 +98,8 @@ def wait_for_event(place: Place, name: str) -> None:
 
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        if any(event["event"] == name for folder in (place.state / "runs").glob("2*") for event in place.events(folder)):
+        folders = (place.state / "runs").glob("2*")
+        if any(event["event"] == name for folder in folders for event in place.events(folder)):
             return
         time.sleep(0.05)
     pytest.fail(f"no event {name}")

@@ -123,3 +123,16 @@ def test_a_child_that_stands_still_is_stopped_where_the_policy_says_so(tmp_path:
     watch = {"interval": "100ms", "stall_after": "1s", "on_stall": "stop"}
     ended, sandbox = rehearse(tmp_path, {"watch": watch}, "hang")
     assert (ended.returncode, last_result(sandbox)["outcome"]) == (83, "hung"), ended.stderr.decode()
+
+
+def test_a_failed_import_is_remembered_until_it_has_succeeded(tmp_path: Path) -> None:
+    _, sandbox = rehearse(tmp_path, {}, "checksum-mismatch")
+    kept = sandbox / "state" / "fingerprints"
+    (launches,) = kept.glob("*.launches.json")
+    (launch,) = json.loads(launches.read_text())["launches"]
+    assert launch["outcome"] == "checksum-mismatch"
+    (run,) = (sandbox / "state" / "runs").iterdir()
+    (table,) = json.loads((run / "fingerprint.json").read_text())["source"]
+    assert [name for name, _, _ in table["files"]] == ["app.items.001.csv"]
+    rehearse(tmp_path, DESTROY_FAILED, "checksum-mismatch")
+    assert list(kept.glob("*.json")) == []

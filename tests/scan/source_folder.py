@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from safe_lightning.core.columns import Backend
-from safe_lightning.scan.model import KeyScan, Scan, ScanOptions, TableScan
+from safe_lightning.scan.engines import choose_engine
+from safe_lightning.scan.model import Engine, KeyScan, Scan, ScanOptions, TableScan
 from safe_lightning.scan.plan import AskTarget, plan_scan
 from safe_lightning.scan.run import ScanWatch, run_scan
 from safe_lightning.scan.target import TargetFacts
@@ -60,11 +61,13 @@ def scan(
     ask: AskTarget = no_target,
     options: ScanOptions | None = None,
     watch: ScanWatch | None = None,
+    engine: Engine | None = None,
 ) -> Scan:
     settings = SourceSettings(str(folder), folder, config or {}, (), backend)
     options = options or ScanOptions(new_collation=True, time_zone="UTC")
     plan = plan_scan(settings, options, ask)
-    return run_scan(plan, options, watch or ScanWatch(plan.bytes))
+    choose = choose_engine if engine is None else lambda _request, _limits: engine
+    return run_scan(plan, options, watch or ScanWatch(plan.bytes), choose)
 
 
 def only_table(found: Scan) -> TableScan:

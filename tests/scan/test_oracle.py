@@ -14,7 +14,8 @@ import pytest
 from source_folder import csv_text, scan, sql_text
 
 from safe_lightning.core.columns import Backend
-from safe_lightning.scan.model import KeyScan, KeyStatus, ScanOptions, TableScan
+from safe_lightning.scan.fast import FastEngine
+from safe_lightning.scan.model import Engine, KeyScan, KeyStatus, Limits, ScanOptions, TableScan
 
 FAMILIES = sorted({record.identity.split("-")[0] for record in key_oracle.records()})
 
@@ -59,15 +60,17 @@ def found_groups(key: KeyScan) -> list[list[int]]:
 
 
 def disagreements(
-    folder: Path, records: list[key_oracle.Record], kind: str, backend: Backend = Backend.PHYSICAL
+    folder: Path,
+    records: list[key_oracle.Record],
+    kind: str,
+    backend: Backend = Backend.PHYSICAL,
+    engine: Engine | None = None,
 ) -> Iterator[str]:
     """Scan all tables of records that share a mode at once."""
     write_tables(folder, records, kind)
-    options = ScanOptions(new_collation=records[0].new_collation)
-    options = ScanOptions(
-        new_collation=options.new_collation, limits=type(options.limits)(examples_most=1000, rows_shown_most=1000)
-    )
-    found = scan(folder, config_of(records[0]), backend=backend, options=options)
+    limits = Limits(examples_most=1000, rows_shown_most=100)
+    options = ScanOptions(new_collation=records[0].new_collation, limits=limits)
+    found = scan(folder, config_of(records[0]), backend=backend, options=options, engine=engine)
     tables: dict[str, TableScan] = {table.table.table: table for table in found.tables}
     for number, record in enumerate(records):
         [key] = tables[f"t{number}"].keys
@@ -105,4 +108,14 @@ def test_the_server_agrees_on_the_duplicates_of_dumps(tmp_path: Path, family: st
         folder = tmp_path / str(number)
         folder.mkdir()
         lines += disagreements(folder, records, "sql", Backend.LOGICAL)
+    assert lines == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_fast_engine_agrees_where_it_takes_a_table(tmp_path: Path, family: str) -> None:
+    lines: list[str] = []
+    for number, records in enumerate(by_mode(list(key_oracle.records_of(family))[::20])):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        lines += disagreements(folder, records, "csv", engine=FastEngine())
     assert lines == []

@@ -21,6 +21,7 @@ from safe_lightning.commands.explain import causes_of, explain, to_json, to_text
 from safe_lightning.core.outcome import Outcome
 from safe_lightning.core.tables import Comparison, TableName, Totals
 from safe_lightning.core.verdict import ImportReport, TableResult
+from safe_lightning.explain_input import last_runs
 from safe_lightning.explaining import Explainer, Piece, UnreadableInput, explain_files
 from safe_lightning.record.run_dir import RunDir
 
@@ -158,6 +159,53 @@ def test_the_last_of_several_runs_in_one_file_is_explained(call: Call, tmp_path:
         assert call(explain, "--json", tmp_path / name).json["outcome"] == outcome
 
 
+def test_every_run_of_a_file_is_explained_when_asked(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(MISMATCH + SUCCESS + MISMATCH)
+    lines = call(explain, "--json", "--all", tmp_path / "log").stdout.splitlines()
+    assert [json.loads(line)["outcome"] for line in lines] == ["checksum-mismatch", "succeeded", "checksum-mismatch"]
+    text = call(explain, "--all", tmp_path / "log").text
+    assert [text.index(f"Run         {n} of 3") for n in (1, 2, 3)] == sorted(
+        text.index(f"{n} of 3") - 12 for n in (1, 2, 3)
+    )
+
+
+def test_one_run_is_told_without_a_number(call: Call, mismatch: Path) -> None:
+    assert call(explain, "--all", mismatch).text == call(explain, mismatch).text
+
+
+def rotated(log: bytes, at: int) -> tuple[bytes, bytes]:
+    """Cut a log where rotation does: between two lines."""
+    lines = log.splitlines(keepends=True)
+    return b"".join(lines[:at]), b"".join(lines[at:])
+
+
+@pytest.mark.parametrize("at", range(1, 4))
+@pytest.mark.parametrize("packed", [False, True])
+def test_rotated_files_are_put_in_the_order_of_their_times(call: Call, tmp_path: Path, at: int, packed: bool) -> None:
+    log = SUCCESS + MISMATCH.replace(b"16:00", b"18:00")
+    older, newer = rotated(log, len(SUCCESS.splitlines()) + at)
+    (tmp_path / "lightning.log").write_bytes(newer)
+    (tmp_path / "lightning-old.log").write_bytes(gzip.compress(older, mtime=0) if packed else older)
+    (tmp_path / "stderr").write_bytes(b"tidb lightning encountered error: checksum mismatched\n")
+    names = [tmp_path / name for name in ("lightning.log", "stderr", "lightning-old.log")]
+    for order in (names, names[::-1]):
+        told = call(explain, "--json", *order).json
+        assert (told["outcome"], told["version"]) == ("checksum-mismatch", "v8.5.4")
+
+
+@pytest.mark.parametrize("runs", [1, 2, 3, 40])
+def test_what_lies_before_the_last_two_runs_is_not_read(runs: int, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    filler = log_of(*['["restore file start"] [table=`s`.`a`] [path=x:0]'] * 300)
+    path.write_bytes((MISMATCH + filler) * (runs - 1) + SUCCESS)
+    (piece,) = last_runs([Piece(str(path))])
+    left = path.read_bytes()[piece.start :]
+    assert left.count(b"Welcome to ") == min(runs, 2)
+    assert left.startswith(b"[2026")
+    assert b"Welcome to " in left.splitlines()[0]
+    assert outcome_of([Piece(str(path))]) == "succeeded"
+
+
 def test_a_compressed_log_and_standard_input_are_read(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,7 +252,7 @@ def cut_gzip(path: Path) -> None:
 
 
 def spoiled_gzip(path: Path) -> None:
-    data = bytearray(gzip.compress(random.Random(1).randbytes(5000)))
+    data = bytearray(gzip.compress(random.Random(1).randbytes(5000), mtime=0))
     data[30:60] = b"\xff" * 30
     path.write_bytes(bytes(data))
 

@@ -196,6 +196,48 @@ def test_a_place_that_cannot_be_written_is_said(call: Call, full: Path, tmp_path
     assert "cannot be written" in called.stderr
 
 
+def test_the_page_is_written_into_the_run_and_its_place_printed(call: Call, full: Path) -> None:
+    called = call(report, "last", "--html")
+    assert (called.code, called.text) == (0, f"{full / 'report.html'}\n")
+    assert (full / "report.html").read_text().startswith("<!doctype html>")
+
+
+def test_the_page_can_be_written_elsewhere(call: Call, full: Path, tmp_path: Path) -> None:
+    called = call(report, "last", "--html", "--output", tmp_path / "page.html")
+    assert (called.code, called.text) == (0, f"{tmp_path / 'page.html'}\n")
+    assert "checksum-mismatch" in (tmp_path / "page.html").read_text()
+    assert not (full / "report.html").exists()
+
+
+def open_page(state: Path, folder: Path, browser: str) -> subprocess.CompletedProcess[str]:
+    """Ask for the page of the last run in a process whose environment knows this browser and no other."""
+    (folder / "policy.toml").write_text(f'schema = 1\nstate_dir = "{state}"\n')
+    environ = {"SAFE_LIGHTNING_CONFIG": str(folder / "policy.toml"), "BROWSER": f"{browser} %s", "PATH": str(folder)}
+    command = [sys.executable, "-m", "safe_lightning", "report", "last", "--open"]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
+
+
+def test_the_page_is_opened_by_the_browser_of_the_environment(full: Path, state: Path, tmp_path: Path) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {tmp_path / "opened"}\n')
+    browser.chmod(0o755)
+    ended = open_page(state, tmp_path, str(browser))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (tmp_path / "opened").read_text() == (full / "report.html").as_uri()
+
+
+def test_a_browser_that_cannot_be_opened_is_said(full: Path, state: Path, tmp_path: Path) -> None:
+    ended = open_page(state, tmp_path, "/bin/false")
+    assert (ended.returncode, ended.stdout) == (0, f"{full / 'report.html'}\n")
+    assert "no browser could be opened" in ended.stderr
+
+
+def test_json_and_a_page_cannot_be_asked_for_at_once(call: Call, full: Path) -> None:
+    called = call(report, "last", "--json", "--html")
+    assert (called.code, called.stdout) == (64, b"")
+    assert "ask for one of them" in called.stderr
+
+
 @pytest.mark.parametrize("word", ["xy", "last"])
 def test_a_run_that_is_not_there_is_said(call: Call, word: str) -> None:
     called = call(report, word)

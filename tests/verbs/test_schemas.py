@@ -30,7 +30,9 @@ from safe_lightning.explaining import Piece, explain_files
 from safe_lightning.record.result import AttemptEnd, HookEntry, RemedyEntry
 from safe_lightning.services import EngineServices
 
-NAMES = ("checkpoint", "explain", "history", "hook-context", "hook-verdict", "hooks", "result")
+NAMES = (
+    "checkpoint", "explain", "history", "hook-context", "hook-verdict", "hooks", "result", "rewind", "scan", "verify",
+)  # fmt: skip
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 TABLE = TableName("app", "we`ird.name")
 

@@ -58,8 +58,9 @@ def imported_twice(facts: MismatchFacts, gap: Gap) -> Score | None:
         return score(0.97, f"{line}: this instance was compared alone")
     if times := _whole_times(gap):
         how = "exactly" if gap.cluster_times == times else "very nearly"
-        sums = f"{gap.remote.kvs:,} = {times} × {gap.local.kvs:,}"
-        line = f"the cluster holds {how} {times} times the source's pairs: {sums}"
+        sign = "=" if gap.remote.kvs == times * gap.local.kvs else "≈"
+        product = f"{gap.remote.kvs:,} {sign} {times} × {gap.local.kvs:,}"
+        line = f"the cluster holds {how} {times} times the source's pairs: {product}"
         note = "a table without a clustered key takes the same rows again" if facts.is_parallel is not True else ""
         peer = "or another instance, whose sums are not part of this one's, wrote as much"
         return score(0.85 if how == "exactly" and not facts.had_rows_before else 0.55, line, note, peer)

@@ -1,0 +1,1 @@
+"""The compiled part of the key scan, and its absence: C for the hot path, bound by ctypes."""

@@ -1,0 +1,98 @@
+"""What a scan needs of a kernel, compiled or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from safe_lightning.conflicts.kernel.binding import Dialect, Found, Place, Plan, Status, Where
+
+
+class Finder(Protocol):
+    """One thread's search."""
+
+    def find(self, first: int, stop: int) -> tuple[int, list[list[tuple[int, int]]], Found]:
+        """Search some slots: errno, groups of equal hashes as far as there is room, counts of all."""
+        ...
+
+    def close(self) -> None:
+        """Give the memory back."""
+        ...
+
+
+class Kernel(Protocol):
+    """Scans are handles; each belongs to one thread at a time. See `compiled.CompiledKernel` for each call.
+
+    ``reads_files`` tells whether it reads rows itself, or only takes the words of rows that are read elsewhere.
+    """
+
+    name: str
+    reads_files: bool
+
+    def new(self, plan: Plan, spill_file: int) -> int:
+        """Make a scan of one thread. Raises MemoryError."""
+        ...
+
+    def free(self, handle: int) -> None:
+        """Free a scan."""
+        ...
+
+    def set_dialect(self, handle: int, dialect: Dialect) -> None:
+        """Take a file's dialect."""
+        ...
+
+    def begin(self, handle: int, stream: int, start: int, limit: int, file_size: int) -> int:
+        """Begin at a row's start; return the first row's number."""
+        ...
+
+    def step(self, handle: int, bytes_most: int) -> Status:
+        """Read on from the file."""
+        ...
+
+    def push(self, handle: int, content: bytes, is_final: bool) -> tuple[Status, int]:
+        """Take bytes that were read elsewhere; return how many were taken, too."""
+        ...
+
+    def number_row(self, handle: int, offset: int, line: int) -> int:
+        """Give a number to a row that is read elsewhere."""
+        ...
+
+    def where(self, handle: int) -> Where:
+        """Tell where a scan stands."""
+        ...
+
+    def hard_rows(self, handle: int) -> int:
+        """Return the address of the rows handed out."""
+        ...
+
+    def places(self, handle: int) -> Sequence[Place]:
+        """Return where every 64th row begins."""
+        ...
+
+    def want(self, handle: int, rows: Sequence[int]) -> object:
+        """Hand out only the rows with these numbers from now on."""
+        ...
+
+    def fetch(self, handle: int, stream: int, requests: Sequence[tuple[int, int, int]]) -> bool:
+        """Hand out a row per request."""
+        ...
+
+    def hash(self, handle: int, key: bytes) -> int:
+        """Hash canonical bytes."""
+        ...
+
+    def add(self, handle: int, key: int, parts: Sequence[int], row: int) -> Status:
+        """Add a key's word."""
+        ...
+
+    def finish(self, handle: int) -> None:
+        """Complete the words."""
+        ...
+
+    def guess(self, handle: int, stream: int, start: int, file_size: int) -> int | None:
+        """Guess where a row begins behind a cut."""
+        ...
+
+    def finder(self, handles: Sequence[int], dropped: Sequence[tuple[int, int, int]], room: int) -> Finder:
+        """Make one thread's search."""
+        ...

@@ -1,0 +1,227 @@
+"""The fast engine behind the scan's interface: for every table it vouches for, and the reference for the rest of it."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from safe_lightning.conflicts.engine import scan_table
+from safe_lightning.conflicts.scan_model import Conflict, CountedFinding, KeyResult, KeyScan, KeyStatus, TableResult
+from safe_lightning.conflicts.scan_model import ScanOptions as FastOptions
+from safe_lightning.conflicts.scan_model import ScanStopped as FastStopped
+from safe_lightning.core.tables import TableName
+from safe_lightning.core.verdict import CouldNotLook
+from safe_lightning.scan.model import (
+    Group,
+    KeyFound,
+    KeyRequest,
+    Limits,
+    RowPlace,
+    ScanStopped,
+    TableFound,
+    TableScanRequest,
+    Watch,
+)
+from safe_lightning.scan.reference import ReferenceEngine
+from safe_lightning.source.file_rules import Compression, FileType
+from safe_lightning.source.files import SourceFile
+from safe_lightning.source.findings import InputError, Level, SourceFinding
+from safe_lightning.source.mapping import ROW_ID
+from safe_lightning.source.opening import open_rows
+from safe_lightning.source.schema_model import KeyDefinition
+
+_REFERENCE_BYTES_MOST = 64 << 20
+"""Tables of this size are read in seconds by the reference as well, so its finer answers cost little."""
+_NULLS_UNSEEN = (
+    "NULL in a key column that is NOT NULL would become the zero value of its type; such rows, if there are any, were "
+    "not held against one another"
+)
+
+
+@dataclass(frozen=True)
+class FastEngine:
+    """Scans with the compiled kernel, or with its portable stand-in."""
+
+    def scan(self, request: TableScanRequest, limits: Limits, watch: Watch) -> TableFound:
+        """Scan a table, and once more by the reference for keys that only that can tell."""
+        has_nulls = not request.mode.strict and may_hold_nulls(request)
+        if has_nulls and is_small(request):
+            return ReferenceEngine().scan(request, limits, watch)
+        keys = tuple(_definition(request, key) for key in request.keys if key.not_checked is None)
+        found = self._found(request, keys, limits, watch)
+        if has_nulls:
+            found = replace(found, findings=(*found.findings, *unseen_nulls(request)))
+        left = [key.key for key in found.keys if key.not_checked is not None and key.key.not_checked is None]
+        if not left or found.rows == 0:
+            return found
+        finer = ReferenceEngine().scan(replace(request, keys=tuple(left)), limits, _Quiet(watch))
+        by_name = {key.key.name: key for key in finer.keys}
+        return replace(
+            found,
+            keys=tuple(by_name.get(key.key.name, key) for key in found.keys),
+            findings=_merged(found.findings, finer.findings),
+            unread=found.unread or finer.unread,
+            is_stopped=found.is_stopped or finer.is_stopped,
+        )
+
+    def _found(
+        self, request: TableScanRequest, keys: tuple[KeyDefinition, ...], limits: Limits, watch: Watch
+    ) -> TableFound:
+        scan = KeyScan(
+            request.table, request.files, request.definition, keys, request.mode, request.rules, request.ignored
+        )
+        ending = _Ending(request, watch)
+        try:
+            result = scan_table(scan, _options(limits), ending.advance, ending.stop)
+        except FastStopped:
+            reason = ending.reason or ScanStopped("the scan was stopped")
+            keys_left = tuple(KeyFound(key, not_checked=str(reason)) for key in request.keys)
+            return TableFound(0, keys_left, unread=str(reason), is_stopped=True)
+        return _table_found(request, result, limits)
+
+
+class _Ending:
+    """Carries the watch's word to the engine's threads: it stops them by an event, never by an exception."""
+
+    def __init__(self, request: TableScanRequest, watch: Watch) -> None:
+        self.stop = threading.Event()
+        self.reason: ScanStopped | None = None
+        self._request = request
+        self._watch = watch
+        self._lock = threading.Lock()
+
+    def advance(self, bytes_read: int) -> None:
+        with self._lock:
+            try:
+                self._watch.advance(self._request.table, bytes_read)
+            except ScanStopped as reason:
+                self.reason = reason
+                self.stop.set()
+
+
+@dataclass(frozen=True)
+class _Quiet:
+    """A watch that counts no byte twice."""
+
+    watch: Watch
+
+    def advance(self, table: TableName, bytes_read: int) -> None:
+        self.watch.advance(table, 0)
+
+
+def _options(limits: Limits) -> FastOptions:
+    return FastOptions(
+        memory_bytes=limits.memory_bytes,
+        threads=limits.threads or len(os.sched_getaffinity(0)),
+        spill_folder=limits.spill_dir,
+        sample_fraction=limits.fraction,
+        examples_most=limits.examples_most,
+    )
+
+
+def _definition(request: TableScanRequest, key: KeyRequest) -> KeyDefinition:
+    return next(one for one in request.definition.unique_keys if one.name == key.name)
+
+
+def _table_found(request: TableScanRequest, result: TableResult, limits: Limits) -> TableFound:
+    numbers = {file.name: number for number, file in enumerate(request.files)}
+    by_name = {key.name: key for key in result.keys}
+    keys = tuple(
+        KeyFound(key, not_checked=key.not_checked)
+        if key.name not in by_name
+        else _key_found(key, by_name[key.name], numbers, limits)
+        for key in request.keys
+    )
+    errors = [file.error for file in result.files if file.error is not None]
+    findings = [*errors, *map(_counted, result.findings)]
+    findings = [replace(found, table=request.table) for found in findings]
+    return TableFound(result.rows, keys, tuple(findings), errors[0].message if errors else None)
+
+
+def _key_found(key: KeyRequest, result: KeyResult, numbers: dict[str, int], limits: Limits) -> KeyFound:
+    if result.status is KeyStatus.NOT_CHECKED:
+        return KeyFound(key, not_checked=result.reason or "its keys could not be told")
+    doubt = None
+    if result.is_estimate:
+        doubt = (
+            f"so many rows collide that only {result.verified_keys:,} keys were compared byte by byte; the counts are "
+            "those of hashes"
+        )
+    groups = tuple(_group(one, numbers, limits) for one in result.examples)
+    return KeyFound(key, result.duplicate_keys, result.duplicate_rows, groups, doubt=doubt)
+
+
+def _group(conflict: Conflict, numbers: dict[str, int], limits: Limits) -> Group:
+    places = (row.place for row in conflict.rows[: limits.rows_shown_most])
+    return Group(
+        conflict.row_count,
+        tuple(RowPlace(numbers[place.file], place.offset, place.line, place.row) for place in places),
+    )
+
+
+def _counted(counted: CountedFinding) -> SourceFinding:
+    finding = counted.finding
+    return replace(finding, message=f"{finding.message} (in {counted.count} rows)") if counted.count > 1 else finding
+
+
+def _merged(first: Sequence[SourceFinding], more: Sequence[SourceFinding]) -> tuple[SourceFinding, ...]:
+    known = {(found.code, found.file, found.line) for found in first}
+    return (*first, *(found for found in more if (found.code, found.file, found.line) not in known))
+
+
+def needs_reference(request: TableScanRequest) -> bool:
+    """Tell whether only the reference knows the whole answer: explicit row ids."""
+    return request.definition.has_row_id and any(_names_row_id(request, file) for file in request.files)
+
+
+def _names_row_id(request: TableScanRequest, file: SourceFile) -> bool:
+    try:
+        reader = open_rows(file, request.rules)
+        next(iter(reader), None)
+    except (InputError, CouldNotLook, OSError):
+        return False  # the scan itself meets the error again, and says so
+    return ROW_ID in (reader.columns or ())
+
+
+def may_hold_nulls(request: TableScanRequest) -> bool:
+    """Tell whether a NOT NULL key column could meet NULL: where not strict, that makes a value."""
+    columns = request.definition.columns
+    places = {place for key in request.keys if key.not_checked is None for place, _ in key.parts}
+    if not any(not columns[place].is_nullable and not columns[place].auto for place in places):
+        return False
+    return any(_holds_null(request, file) for file in request.files)
+
+
+def _holds_null(request: TableScanRequest, file: SourceFile) -> bool:
+    if file.compression is not Compression.NONE or file.type is FileType.PARQUET:
+        return True
+    csv = request.rules.csv
+    if file.type is FileType.CSV and csv.not_null:
+        return False
+    markers = [text.encode() for text in csv.null] if file.type is FileType.CSV else [b"NULL", b"null"]
+    try:
+        return not all(markers) or any(_contains(file, marker) for marker in markers)
+    except (OSError, ValueError):
+        return False  # empty or gone; the scan itself says so
+
+
+def _contains(file: SourceFile, marker: bytes) -> bool:
+    with file.path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(marker) >= 0
+
+
+def is_small(request: TableScanRequest) -> bool:
+    """Tell whether the reference is fast enough for a table."""
+    return sum(_expanded(file) for file in request.files) <= _REFERENCE_BYTES_MOST
+
+
+def _expanded(file: SourceFile) -> int:
+    return file.size_bytes * (1 if file.compression is Compression.NONE else 8)
+
+
+def unseen_nulls(request: TableScanRequest) -> Iterator[SourceFinding]:
+    """Say what the fast engine does not follow."""
+    yield SourceFinding("nulls-not-followed", _NULLS_UNSEEN, Level.NOTE, table=request.table)
