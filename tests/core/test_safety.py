@@ -152,9 +152,21 @@ def test_no_combination_with_a_bad_fact_allows_a_destroy(chosen: set[int]) -> No
         assert forbidden(Step(Action.DESTROY, TABLE, ""), facts)
 
 
+#: What matters to the control tool alone.
+TOOL_ONLY = {"no-control-tool", "no-pd"}
+
+
+@pytest.mark.parametrize(("facts", "law", "code"), ALWAYS + DROPS, ids=ids(ALWAYS + DROPS))
+def test_acting_ourselves_needs_no_control_tool_and_breaks_no_other_law(
+    facts: dict[str, Any], law: int, code: str
+) -> None:
+    refusal = forbidden(Step(Action.DESTROY, TABLE, ""), replace(ALLOWED, needs_control_tool=False, **facts))
+    assert (refusal and refusal.code) == (None if code in TOOL_ONLY else code)
+
+
 def test_every_fact_is_turned_bad_somewhere_above() -> None:
     turned = {name for facts, _, _ in ALWAYS + DROPS for name in facts}
-    assert turned == {field.name for field in fields(SafetyFacts)}
+    assert turned | {"needs_control_tool"} == {field.name for field in fields(SafetyFacts)}
 
 
 def test_what_is_not_known_forbids() -> None:
