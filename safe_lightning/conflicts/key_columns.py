@@ -26,6 +26,7 @@ from safe_lightning.core.columns import (
     ColumnType,
     KeyMode,
 )
+from safe_lightning.source.rows import Field
 
 HARD_CHARACTER = 1 << 31
 BLOCKS = 0x1100
@@ -38,11 +39,15 @@ _BEYOND = {"utf8mb4": Beyond.UTF8MB4, "utf8": Beyond.UTF8MB3, "utf8mb3": Beyond.
 
 @dataclass(frozen=True)
 class KeyColumn:
-    """A column of the table as a part of keys, with the length of a prefix."""
+    """A column of the table as a part of keys, with the length of a prefix.
+
+    ``null_field`` is the field that a NULL becomes, None where it stays NULL.
+    """
 
     place: int
     type: ColumnType
     prefix: int | None = None
+    null_field: Field = None
 
 
 class Weighing:
@@ -104,6 +109,8 @@ class KernelColumns:
             struct.flags = ColumnFlag.ZERO_FILLED if kind.name in ("binary", "char") else 0
         elif kind.name in CHARACTER_TYPES:
             self._fill_text(place, column, mode)
+        if column.null_field is not None:
+            struct.flags |= ColumnFlag.NULL_IS_VALUE
 
     def _fill_date(self, struct: Column, kind: ColumnType, mode: KeyMode) -> None:
         struct.form, struct.scale = Form.DATE, 0 if kind.name == "date" else kind.fsp

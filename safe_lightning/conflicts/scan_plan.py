@@ -21,6 +21,7 @@ from safe_lightning.conflicts.prepared_files import (
     wanted_columns,
 )
 from safe_lightning.conflicts.scan_model import MEBIBYTE, KeyScan, ScanOptions
+from safe_lightning.conflicts.zero_fields import null_field
 from safe_lightning.source.file_rules import FileType
 from safe_lightning.source.mapping import Missing, Origin
 from safe_lightning.source.opening import open_rows
@@ -110,7 +111,7 @@ def _parts_of(scan: KeyScan, key: KeyDefinition) -> list[KeyColumn]:
         if column.name.lower() in scan.ignored:
             absent_value(column, Missing(Origin.IGNORED))
         canonicalise_field(column.type, scan.mode, part.prefix)
-        parts.append(KeyColumn(place, column.type, part.prefix))
+        parts.append(KeyColumn(place, column.type, part.prefix, null_field(column, scan.mode)))
     return parts
 
 

@@ -109,6 +109,8 @@ class KeyMaker:
 
     def cast(self, file: PreparedFile, column: int, field: Field) -> Canonical:
         """Return the canonical form of a field. Raises NotReproducible."""
+        if field is None:
+            field = self._columns[column].null_field
         signed = file.source.type is FileType.PARQUET
         if signed not in self._casts:
             self._casts[signed] = [

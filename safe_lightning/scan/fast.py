@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from safe_lightning.conflicts.engine import scan_table
@@ -26,19 +25,11 @@ from safe_lightning.scan.model import (
     Watch,
 )
 from safe_lightning.scan.reference import ReferenceEngine
-from safe_lightning.source.file_rules import Compression, FileType
 from safe_lightning.source.files import SourceFile
-from safe_lightning.source.findings import InputError, Level, SourceFinding
+from safe_lightning.source.findings import InputError, SourceFinding
 from safe_lightning.source.mapping import ROW_ID
 from safe_lightning.source.opening import open_rows
 from safe_lightning.source.schema_model import KeyDefinition
-
-_REFERENCE_BYTES_MOST = 64 << 20
-"""Tables of this size are read in seconds by the reference as well, so its finer answers cost little."""
-_NULLS_UNSEEN = (
-    "NULL in a key column that is NOT NULL would become the zero value of its type; such rows, if there are any, were "
-    "not held against one another"
-)
 
 
 @dataclass(frozen=True)
@@ -47,13 +38,8 @@ class FastEngine:
 
     def scan(self, request: TableScanRequest, limits: Limits, watch: Watch) -> TableFound:
         """Scan a table, and once more by the reference for keys that only that can tell."""
-        has_nulls = not request.mode.strict and may_hold_nulls(request)
-        if has_nulls and is_small(request):
-            return ReferenceEngine().scan(request, limits, watch)
         keys = tuple(_definition(request, key) for key in request.keys if key.not_checked is None)
         found = self._found(request, keys, limits, watch)
-        if has_nulls:
-            found = replace(found, findings=(*found.findings, *unseen_nulls(request)))
         left = [key.key for key in found.keys if key.not_checked is not None and key.key.not_checked is None]
         if not left or found.rows == 0:
             return found
@@ -184,44 +170,3 @@ def _names_row_id(request: TableScanRequest, file: SourceFile) -> bool:
     except (InputError, CouldNotLook, OSError):
         return False  # the scan itself meets the error again, and says so
     return ROW_ID in (reader.columns or ())
-
-
-def may_hold_nulls(request: TableScanRequest) -> bool:
-    """Tell whether a NOT NULL key column could meet NULL: where not strict, that makes a value."""
-    columns = request.definition.columns
-    places = {place for key in request.keys if key.not_checked is None for place, _ in key.parts}
-    if not any(not columns[place].is_nullable and not columns[place].auto for place in places):
-        return False
-    return any(_holds_null(request, file) for file in request.files)
-
-
-def _holds_null(request: TableScanRequest, file: SourceFile) -> bool:
-    if file.compression is not Compression.NONE or file.type is FileType.PARQUET:
-        return True
-    csv = request.rules.csv
-    if file.type is FileType.CSV and csv.not_null:
-        return False
-    markers = [text.encode() for text in csv.null] if file.type is FileType.CSV else [b"NULL", b"null"]
-    try:
-        return not all(markers) or any(_contains(file, marker) for marker in markers)
-    except (OSError, ValueError):
-        return False  # empty or gone; the scan itself says so
-
-
-def _contains(file: SourceFile, marker: bytes) -> bool:
-    with file.path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(marker) >= 0
-
-
-def is_small(request: TableScanRequest) -> bool:
-    """Tell whether the reference is fast enough for a table."""
-    return sum(_expanded(file) for file in request.files) <= _REFERENCE_BYTES_MOST
-
-
-def _expanded(file: SourceFile) -> int:
-    return file.size_bytes * (1 if file.compression is Compression.NONE else 8)
-
-
-def unseen_nulls(request: TableScanRequest) -> Iterator[SourceFinding]:
-    """Say what the fast engine does not follow."""
-    yield SourceFinding("nulls-not-followed", _NULLS_UNSEEN, Level.NOTE, table=request.table)

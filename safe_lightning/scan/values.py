@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from safe_lightning.conflicts.canonical import Canonical, NotReproducible, refusal
 from safe_lightning.conflicts.literals import FieldCanonicaliser, canonicalise_field
-from safe_lightning.core.columns import DATE_TYPES, INTEGER_BITS, Backend, ColumnType, KeyMode
+from safe_lightning.conflicts.zero_fields import zero_field
+from safe_lightning.core.columns import Backend, ColumnType, KeyMode
 from safe_lightning.source.mapping import ROW_ID, Missing
 from safe_lightning.source.rows import BinaryLiteral, Field
 from safe_lightning.source.schema_model import ColumnDefinition, Default, DefaultKind
@@ -18,8 +19,6 @@ GENERATED_ID = Canonical(None, b"(generated)")
 """The row gets an id that nobody else has; compare by identity."""
 
 ROW_ID_COLUMN = ColumnDefinition(ROW_ID, ColumnType("bigint"))
-
-_NUMBERS = {*INTEGER_BITS, "decimal", "float", "double", "bit", "year", "enum", "set"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def _of_null(column: ColumnDefinition, mode: KeyMode, of_field: FieldCanonicalis
         return GENERATED_ID
     if column.is_nullable:
         return of_field(None)
-    return refusal(NO_NULL) if mode.strict else of_field(_zero(column))
+    return refusal(NO_NULL) if mode.strict else of_field(zero_field(column.type))
 
 
 def _of_nothing(column: ColumnDefinition, mode: KeyMode, of_field: FieldCanonicaliser) -> Canonical:
@@ -93,7 +92,7 @@ def _of_nothing(column: ColumnDefinition, mode: KeyMode, of_field: FieldCanonica
     if column.type.name == "enum":
         return of_field(1)
     if not mode.strict or column.type.name == "year":
-        return of_field(_zero(column))
+        return of_field(zero_field(column.type))
     return refusal(NO_DEFAULT)
 
 
@@ -101,13 +100,3 @@ def _literal(default: Default) -> Field:
     if isinstance(default.value, bytes):
         return BinaryLiteral(default.value)
     return None if default.value is None else default.value.encode()
-
-
-def _zero(column: ColumnDefinition) -> Field:
-    """Return a field that every mode casts to the zero value of the type."""
-    name = column.type.name
-    if name in _NUMBERS:
-        return 0
-    if name in DATE_TYPES:
-        return b"0000-00-00" if name == "date" else b"0000-00-00 00:00:00"
-    return b"00:00:00" if name == "time" else b""

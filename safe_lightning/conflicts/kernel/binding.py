@@ -59,6 +59,7 @@ class ColumnFlag(IntFlag):
     HAS_TIME = 32
     IS_TIMESTAMP = 64
     COUNTS_BYTES = 128
+    NULL_IS_VALUE = 256
 
 
 class Status(IntEnum):

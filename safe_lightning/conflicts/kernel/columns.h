@@ -67,7 +67,9 @@ NOINLINE int read_value(Scan *s, const Column *c, const u8 *p, i64 size, Bytes *
 
 INLINE void put_value(Scan *s, Batch *batch, int column, u32 r, const u8 *p, i64 size) {
     Bytes value;
-    int found = read_value(s, &s->plan.column[column], p, size, &value);
+    const Column *c = &s->plan.column[column];
+    int found = read_value(s, c, p, size, &value);
+    if (found == FOUND_NULL && (c->flags & NULL_IS_VALUE)) found = FOUND_HARD;
     u64 *mark = found == FOUND_NULL ? batch->null : batch->hard;
     batch->hash[(u64)column * BATCH + r] = found == FOUND_VALUE ? hash_bytes(value.p, value.size, s->plan.seed) : 0;
     if (found == FOUND_VALUE) return;

@@ -56,7 +56,8 @@ enum ColumnFlag {
     ZERO_FILLED = 16, /* BINARY(n): filled up with zero bytes */
     HAS_TIME = 32,
     IS_TIMESTAMP = 64,
-    COUNTS_BYTES = 128 /* TEXT kinds: the size is one in bytes, a prefix is still one in characters */
+    COUNTS_BYTES = 128, /* TEXT kinds: the size is one in bytes, a prefix is still one in characters */
+    NULL_IS_VALUE = 256, /* NOT NULL, not strict: NULL becomes the zero value of the type, so such rows collide */
 };
 
 /* The structs below have their twins in binding.py. */
