@@ -112,7 +112,7 @@ def _jobs(plan: ScanPlan, files: Sequence[PreparedFile]) -> Iterator[RangeJob]:
             continue
         if (
             file.dialect is not None
-            and plan.kernel.reads_files
+            and plan.kernel.reader is not None
             and file.is_seekable
             and file.source.type is FileType.CSV
         ):

@@ -171,7 +171,7 @@ class Fetcher:
             for start in range(0, len(keys), ROWS_TOGETHER):
                 together = keys[start : start + ROWS_TOGETHER]
                 requests = [self._request(item, places, key.row) for key in together]
-                if not self._kernel.fetch(self._capture, stream.fileno(), requests):
+                if not self._plan.reader.fetch(self._capture, stream.fileno(), requests):
                     raise _changed(file)
                 for key, row in zip(together, self._handed(file), strict=True):
                     yield key, row.offset, places[key.row // GRANULE].line + row.line, row
@@ -187,23 +187,23 @@ class Fetcher:
         size = self._kernel.where(self._capture).hard_bytes
         if not size:
             return iter(())
-        return handed_rows(self._kernel.hard_rows(self._capture), size, bound_columns(self._plan, file))
+        return handed_rows(self._plan.reader.hard_rows(self._capture), size, bound_columns(self._plan, file))
 
     def _from_stream(
         self, file: PreparedFile, item: PlacedSegment, keys: list[RowKey]
     ) -> Iterator[tuple[RowKey, int, int, HandedRow]]:
         """Read a file once more that cannot be read from the middle."""
         self._set_dialect(file)
-        kernel, handle = self._kernel, self._capture
-        kept = kernel.want(handle, [key.row - item.segment.first_row for key in keys])
-        kernel.begin(handle, -1, item.segment.start, UNLIMITED, UNLIMITED)
+        reader, handle = self._plan.reader, self._capture
+        kept = reader.want(handle, [key.row - item.segment.first_row for key in keys])
+        self._kernel.begin(handle, -1, item.segment.start, UNLIMITED, UNLIMITED)
         left = iter(keys)
         count = 0
         blocks = read_blocks(file.source.path, file.source.compression, file.source.name)
         for block, is_final in with_end(skip_bytes(blocks, item.segment.start)):
             rest, status = block, Status.MORE
             while status is Status.MORE and (rest or is_final):
-                status, taken = kernel.push(handle, rest, is_final)
+                status, taken = reader.push(handle, rest, is_final)
                 rest = rest[taken:]
                 for row in self._handed(file):
                     yield next(left), row.offset, row.line, row
@@ -220,7 +220,7 @@ class Fetcher:
         for number, column in enumerate(self._plan.columns):
             place = place_of(self._plan.scan, file, column)
             dialect.field[number] = -1 if place is None else place
-        self._kernel.set_dialect(self._capture, dialect)
+        self._plan.reader.set_dialect(self._capture, dialect)
 
     def _from_reference(
         self, file: PreparedFile, item: PlacedSegment, keys: list[RowKey]

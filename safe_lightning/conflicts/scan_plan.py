@@ -10,7 +10,7 @@ from safe_lightning.conflicts.canonical import NotReproducible
 from safe_lightning.conflicts.kernel.binding import COLUMNS_MOST, KEYS_MOST, PARTS_MOST, KernelMissing, Plan
 from safe_lightning.conflicts.kernel.compiled import CompiledKernel
 from safe_lightning.conflicts.kernel.portable import PortableKernel
-from safe_lightning.conflicts.kernel.protocol import Kernel
+from safe_lightning.conflicts.kernel.protocol import Kernel, RowReader
 from safe_lightning.conflicts.key_columns import KernelColumns, KeyColumn
 from safe_lightning.conflicts.literals import canonicalise_field
 from safe_lightning.conflicts.prepared_files import (
@@ -62,6 +62,12 @@ class ScanPlan:
     kernel: Kernel
     kernel_columns: KernelColumns
     struct: Plan
+
+    @property
+    def reader(self) -> RowReader:
+        """The kernel's own reading; to be asked for only where it has one."""
+        assert self.kernel.reader is not None
+        return self.kernel.reader
 
     def rows_from(self, file: PreparedFile, offset: int) -> Iterator[Row]:
         """Read rows with the reference reader, of text from a row's start on, of Parquet all."""

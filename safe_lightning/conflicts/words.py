@@ -39,7 +39,7 @@ class WordMaker:
         """Make the words of the rows that the kernel handed out. Raises InputError at the first that is none."""
         if not size_bytes:
             return
-        address = self._kernel.hard_rows(self._handle)
+        address = self._plan.reader.hard_rows(self._handle)
         rows = list(handed_rows(address, size_bytes, bound_columns(self._plan, file)))
         whole = [row for row in rows if row.kind is Kind.ROW]
         segment.whole_rows += len(whole)

@@ -57,7 +57,7 @@ class Worker:
         segments: list[Segment] = []
         fields = FieldReader(self._plan.scan, file)
         start, is_stream = job.start, not file.is_seekable
-        has_dialect = file.dialect is not None and self._kernel.reads_files
+        has_dialect = file.dialect is not None and self._kernel.reader is not None
         if has_dialect:
             self._set_dialect(file)
         while True:
@@ -78,7 +78,7 @@ class Worker:
         """Guess where a row begins behind a cut."""
         self._set_dialect(file)
         with open_file(file) as stream:
-            return self._kernel.guess(self.handle, stream.fileno(), start, file.identity.size_bytes)
+            return self._plan.reader.guess(self.handle, stream.fileno(), start, file.identity.size_bytes)
 
     def _set_dialect(self, file: PreparedFile) -> None:
         """Tell the kernel the file's dialect; columns without a field get the hash of what stands in for it."""
@@ -93,7 +93,7 @@ class Worker:
             key = self._constant_key(file, place)
             dialect.constant[place] = 0 if key is None else self._words.hash(key)
             dialect.constant_nulls |= (key is None) << place
-        self._kernel.set_dialect(self.handle, dialect)
+        self._plan.reader.set_dialect(self.handle, dialect)
 
     def _constant_key(self, file: PreparedFile, column: int) -> bytes | None:
         try:
@@ -141,7 +141,7 @@ class Worker:
             self._kernel.begin(self.handle, stream.fileno(), segment.start, limit, size)
             done = segment.start
             while True:
-                status = self._kernel.step(self.handle, STEP_BYTES)
+                status = self._plan.reader.step(self.handle, STEP_BYTES)
                 where = self.where()
                 self._words.take_handed(file, fields, segment, where.hard_bytes)
                 self._progress(max(0, where.offset - done))
@@ -162,7 +162,7 @@ class Worker:
         for piece, is_final in with_end(skip_bytes(read_ahead(_blocks(file)), segment.start)):
             rest = piece
             while True:
-                status, taken = self._kernel.push(self.handle, rest, is_final)
+                status, taken = self._plan.reader.push(self.handle, rest, is_final)
                 rest = rest[taken:]
                 self._words.take_handed(file, fields, segment, self.where().hard_bytes)
                 if self._is_over(status, segment, file):

@@ -26,11 +26,14 @@ PADDING = bytes(32)  # the kernel reads that far behind what it hashes
 class CompiledKernel:
     """One build of the kernel. Handles are addresses; each belongs to one thread at a time."""
 
-    reads_files = True
-
     def __init__(self, build: str | None = None) -> None:
         self._calls: Any = load_kernel(build)
         self.name = f"compiled kernel ({Path(self._calls._name).name.partition('.')[0].strip('_')})"
+
+    @property
+    def reader(self) -> CompiledKernel:
+        """The part that reads rows itself."""
+        return self
 
     def new(self, plan: Plan, spill_file: int) -> int:
         """Make a scan. Raises MemoryError."""

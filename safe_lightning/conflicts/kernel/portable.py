@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from safe_lightning.conflicts.kernel.binding import GRANULE, Dialect, Found, Place, Plan, Status, Where
+from safe_lightning.conflicts.kernel.binding import GRANULE, Found, Place, Plan, Status, Where
 from safe_lightning.conflicts.kernel.protocol import Finder
 
 WORD_BYTES = 8
@@ -37,11 +37,15 @@ class PortableKernel:
     """Keeps and searches words; it cannot read files."""
 
     name = "portable"
-    reads_files = False
 
     def __init__(self) -> None:
         self._scans: dict[int, _Words] = {}
         self._last = 0
+
+    @property
+    def reader(self) -> None:
+        """No rows are read here."""
+        return None
 
     def new(self, plan: Plan, spill_file: int) -> int:
         """Make a scan."""
@@ -121,33 +125,6 @@ class PortableKernel:
     def finder(self, handles: Sequence[int], dropped: Sequence[tuple[int, int, int]], room: int) -> Finder:
         """Make a search over finished scans."""
         return _PortableFinder([self._scans[handle] for handle in handles], dropped, room)
-
-    def set_dialect(self, _handle: int, _dialect: Dialect) -> None:
-        """Dialects are for those that read."""
-
-    def step(self, _handle: int, _bytes_most: int) -> Status:
-        """Files are read elsewhere."""
-        raise NotImplementedError
-
-    def push(self, _handle: int, _content: bytes, _is_final: bool) -> tuple[Status, int]:
-        """Bytes are read elsewhere."""
-        raise NotImplementedError
-
-    def hard_rows(self, _handle: int) -> int:
-        """No row is handed out."""
-        raise NotImplementedError
-
-    def want(self, _handle: int, _rows: Sequence[int]) -> object:
-        """No row is handed out."""
-        raise NotImplementedError
-
-    def fetch(self, _handle: int, _stream: int, _requests: Sequence[tuple[int, int, int]]) -> bool:
-        """No row is handed out."""
-        raise NotImplementedError
-
-    def guess(self, _handle: int, _stream: int, _start: int, _file_size: int) -> int | None:
-        """Files are not cut."""
-        raise NotImplementedError
 
 
 class _PortableFinder:

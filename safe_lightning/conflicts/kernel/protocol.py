@@ -20,29 +20,11 @@ class Finder(Protocol):
         ...
 
 
-class Kernel(Protocol):
-    """Scans are handles; each belongs to one thread at a time. See `compiled.CompiledKernel` for each call.
-
-    ``reads_files`` tells whether it reads rows itself, or only takes the words of rows that are read elsewhere.
-    """
-
-    name: str
-    reads_files: bool
-
-    def new(self, plan: Plan, spill_file: int) -> int:
-        """Make a scan of one thread. Raises MemoryError."""
-        ...
-
-    def free(self, handle: int) -> None:
-        """Free a scan."""
-        ...
+class RowReader(Protocol):
+    """A kernel that reads rows itself, and hands out those that are not plain."""
 
     def set_dialect(self, handle: int, dialect: Dialect) -> None:
         """Take a file's dialect."""
-        ...
-
-    def begin(self, handle: int, stream: int, start: int, limit: int, file_size: int) -> int:
-        """Begin at a row's start; return the first row's number."""
         ...
 
     def step(self, handle: int, bytes_most: int) -> Status:
@@ -53,20 +35,8 @@ class Kernel(Protocol):
         """Take bytes that were read elsewhere; return how many were taken, too."""
         ...
 
-    def number_row(self, handle: int, offset: int, line: int) -> int:
-        """Give a number to a row that is read elsewhere."""
-        ...
-
-    def where(self, handle: int) -> Where:
-        """Tell where a scan stands."""
-        ...
-
     def hard_rows(self, handle: int) -> int:
         """Return the address of the rows handed out."""
-        ...
-
-    def places(self, handle: int) -> Sequence[Place]:
-        """Return where every 64th row begins."""
         ...
 
     def want(self, handle: int, rows: Sequence[int]) -> object:
@@ -75,6 +45,48 @@ class Kernel(Protocol):
 
     def fetch(self, handle: int, stream: int, requests: Sequence[tuple[int, int, int]]) -> bool:
         """Hand out a row per request."""
+        ...
+
+    def guess(self, handle: int, stream: int, start: int, file_size: int) -> int | None:
+        """Guess where a row begins behind a cut."""
+        ...
+
+
+class Kernel(Protocol):
+    """Scans are handles; each belongs to one thread at a time. See `compiled.CompiledKernel` for each call.
+
+    ``reader`` is None where it only takes the words of rows that are read elsewhere.
+    """
+
+    name: str
+
+    @property
+    def reader(self) -> RowReader | None:
+        """The part that reads rows itself."""
+        ...
+
+    def new(self, plan: Plan, spill_file: int) -> int:
+        """Make a scan of one thread. Raises MemoryError."""
+        ...
+
+    def free(self, handle: int) -> None:
+        """Free a scan."""
+        ...
+
+    def begin(self, handle: int, stream: int, start: int, limit: int, file_size: int) -> int:
+        """Begin at a row's start; return the first row's number."""
+        ...
+
+    def number_row(self, handle: int, offset: int, line: int) -> int:
+        """Give a number to a row that is read elsewhere."""
+        ...
+
+    def where(self, handle: int) -> Where:
+        """Tell where a scan stands."""
+        ...
+
+    def places(self, handle: int) -> Sequence[Place]:
+        """Return where every 64th row begins."""
         ...
 
     def hash(self, handle: int, key: bytes) -> int:
@@ -87,10 +99,6 @@ class Kernel(Protocol):
 
     def finish(self, handle: int) -> None:
         """Complete the words."""
-        ...
-
-    def guess(self, handle: int, stream: int, start: int, file_size: int) -> int | None:
-        """Guess where a row begins behind a cut."""
         ...
 
     def finder(self, handles: Sequence[int], dropped: Sequence[tuple[int, int, int]], room: int) -> Finder:
