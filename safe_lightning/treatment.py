@@ -35,12 +35,9 @@ def treat(session: Session, results: Iterable[HookResult], binary: Path, stop: t
     A retry is wanted where some plan asks for one and every plan was completed.
     """
     plans = [result.verdict.plan for result in results if result.verdict.plan and not result.stops]
-    for number, plan in enumerate(plans, start=1):
-        result = _perform(session, plan, binary, stop)
-        if not result.is_complete:
+    for plan in plans:
+        if not _perform(session, plan, binary, stop).is_complete:
             return Treatment(is_complete=False)
-        if number == len(plans):
-            break
     retries = [plan.max_attempts for plan in plans if plan.then_retry]
     return Treatment(wants_retry=bool(retries), retries_most=min(retries, default=0))
 

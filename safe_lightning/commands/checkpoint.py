@@ -15,13 +15,13 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from safe_lightning.api import judge_leftover
+from safe_lightning.commands.found_policy import policy_of
 from safe_lightning.commands.output import fail, show_bytes
 from safe_lightning.core.checkpoint import Checkpoint, CheckpointVerdict, TaskRecord, status_name
 from safe_lightning.core.checkpoint_verdict import CheckpointJudgement, TableJudgement
 from safe_lightning.core.exitcodes import ExitCode
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.lightning.task import Task, resolve_task
-from safe_lightning.policy.model import Policy
 from safe_lightning.services import EngineServices, known_state
 
 
@@ -36,7 +36,7 @@ def checkpoint(
     Reads only. Exit code 69 if the checkpoint cannot be read, 0 for any verdict on one that can.
     """
     task = _resolve(arguments or [])
-    policy = _policy(task)
+    policy = policy_of(task.config_file)
     services = EngineServices(task, policy, state=known_state(policy, os.environ))
     try:
         found = services.read_checkpoint()
@@ -79,15 +79,6 @@ def _resolve(arguments: list[str]) -> Task:
     if not task.checkpoint.enabled:
         print("safe-lightning: note: the task keeps no checkpoint (checkpoint.enable = false)", file=sys.stderr)
     return task
-
-
-def _policy(task: Task) -> Policy:
-    from safe_lightning.policy.load import PolicyError, find_policy, load_policy
-
-    try:
-        return load_policy(find_policy(os.environ, task.config_file), os.environ).policy
-    except PolicyError as error:
-        fail(str(error), ExitCode.POLICY)
 
 
 def _show_unreadable(task: Task, error: CouldNotLook, *, as_json: bool) -> NoReturn:

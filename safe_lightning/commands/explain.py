@@ -15,7 +15,6 @@ from safe_lightning.core.cause import Cause, causes_by_table, incomplete_cause, 
 from safe_lightning.core.exitcodes import ExitCode
 from safe_lightning.core.outcome import EXPLANATIONS
 from safe_lightning.core.redact import redact
-from safe_lightning.core.tables import Comparison, Totals
 from safe_lightning.core.verdict import ImportReport
 from safe_lightning.record.result import RunResult
 from safe_lightning.report.labels import paragraph, table_lines
@@ -91,7 +90,11 @@ def to_json(report: ImportReport) -> dict[str, Any]:
         "outcome": str(report.outcome),
         "version": report.version,
         "tables": [
-            {"table": str(t.table) if t.table else None, "status": t.status, "checksum": comparison(t.checksum)}
+            {
+                "table": str(t.table) if t.table else None,
+                "status": t.status,
+                "checksum": t.checksum and t.checksum.to_json(),
+            }
             for t in report.tables
         ],
         "causes": [
@@ -99,17 +102,6 @@ def to_json(report: ImportReport) -> dict[str, Any]:
         ],
         "root_error": redact(report.root_error) if report.root_error else None,
     }
-
-
-def comparison(checksum: Comparison | None) -> dict[str, Any] | None:
-    """Return both sides of a checksum; None stays null."""
-    if checksum is None:
-        return None
-    return {"remote": _totals(checksum.remote), "local": _totals(checksum.local)}
-
-
-def _totals(totals: Totals | None) -> dict[str, int | None] | None:
-    return {"checksum": totals.checksum, "kvs": totals.kvs, "bytes": totals.bytes_or_none} if totals else None
 
 
 def causes_of(report: ImportReport) -> list[Cause]:

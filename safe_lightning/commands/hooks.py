@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from safe_lightning.commands.found_policy import policy_of
 from safe_lightning.commands.output import fail, show_bytes
 from safe_lightning.core.exitcodes import ExitCode
 from safe_lightning.core.redact import redact
@@ -60,13 +61,8 @@ def show_hook(
 
 def _rules(arguments: list[str] | None) -> tuple[HookRule, ...]:
     from safe_lightning.lightning.task import resolve_task
-    from safe_lightning.policy.load import PolicyError, find_policy, load_policy
 
-    config_file = resolve_task(arguments, Path.cwd(), os.environ).config_file if arguments else None
-    try:
-        return load_policy(find_policy(os.environ, config_file), os.environ).policy.hooks
-    except PolicyError as error:
-        fail(str(error), ExitCode.POLICY)
+    return policy_of(resolve_task(arguments, Path.cwd(), os.environ).config_file if arguments else None).hooks
 
 
 def _loaded(rule: HookRule) -> tuple[LoadedHook | None, str | None]:

@@ -15,13 +15,13 @@ from typing import Annotated, Any
 
 import typer
 
+from safe_lightning.commands.found_policy import policy_of
 from safe_lightning.commands.output import fail, show_bytes
 from safe_lightning.core.exitcodes import ExitCode
 from safe_lightning.core.rewind import Evidence
 from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.lightning.task import Task, resolve_task
-from safe_lightning.policy.load import PolicyError, find_policy, load_policy
 from safe_lightning.policy.model import Policy
 from safe_lightning.record.lock import LockBusy, LockUnavailable, RunLocks
 from safe_lightning.record.state_dir import StateUnavailable, state_dir
@@ -92,10 +92,7 @@ def _resolve(arguments: list[str]) -> tuple[Task, Policy]:
         fail(f"Lightning rejects this task: {task.problems[0].message}", ExitCode.USAGE)
     if not task.checkpoint.enabled:
         fail("the task keeps no checkpoint (checkpoint.enable = false)", ExitCode.USAGE)
-    try:
-        return task, load_policy(find_policy(os.environ, task.config_file), os.environ).policy
-    except PolicyError as error:
-        fail(str(error), ExitCode.POLICY)
+    return task, policy_of(task.config_file)
 
 
 def _confirmed(text: str) -> Evidence:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from safe_lightning.commands.found_policy import policy_of
 from safe_lightning.commands.output import fail, show_bytes
 from safe_lightning.core.exitcodes import ExitCode
 from safe_lightning.core.verdict import CouldNotLook
@@ -61,7 +62,7 @@ def scan(
     clean, 65 if there are conflicts, 69 if something could not be checked, 66 if there is nothing to read.
     """
     task = _task(arguments or [])
-    policy = _policy(task)
+    policy = policy_of(task.config_file)
     options = _options(policy, table, mode, new_collation)
     plan = _plan(task, policy, options)
     if files:
@@ -82,15 +83,6 @@ def _task(arguments: list[str]) -> Task:
         wanted = "no data source: give Lightning's flags after --, such as -- -d DIR"
         fail(unread[0] if unread else wanted, ExitCode.USAGE)
     return task
-
-
-def _policy(task: Task) -> Policy:
-    from safe_lightning.policy.load import PolicyError, find_policy, load_policy
-
-    try:
-        return load_policy(find_policy(os.environ, task.config_file), os.environ).policy
-    except PolicyError as error:
-        fail(str(error), ExitCode.POLICY)
 
 
 def _options(policy: Policy, tables: list[str] | None, mode: Mode | None, new_collation: Switch | None) -> ScanOptions:

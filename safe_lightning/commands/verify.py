@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from safe_lightning.commands.explain import comparison
+from safe_lightning.commands.found_policy import policy_of
 from safe_lightning.commands.output import fail, show_bytes
 from safe_lightning.core.exitcodes import ExitCode
 from safe_lightning.core.verification import Expected, TableProof, verify_exit_code
@@ -56,16 +56,12 @@ def verify(
 
 def _task(arguments: list[str]) -> tuple[Task, Policy]:
     from safe_lightning.lightning.task import resolve_task
-    from safe_lightning.policy.load import PolicyError, find_policy, load_policy
 
     task = resolve_task(arguments, Path.cwd(), os.environ)
     if not task.target.port:
         unread = [problem.message for problem in task.problems if problem.is_certain]
         fail(unread[0] if unread else "the task names no port of the target (tidb.port)", ExitCode.USAGE)
-    try:
-        return task, load_policy(find_policy(os.environ, task.config_file), os.environ).policy
-    except PolicyError as error:
-        fail(str(error), ExitCode.POLICY)
+    return task, policy_of(task.config_file)
 
 
 def _wanted(task: Task, policy: Policy, logs: Sequence[str], patterns: Sequence[str]) -> Wanted:
@@ -103,7 +99,7 @@ def to_json(proofs: Sequence[TableProof], expected: Mapping[TableName, Expected]
                 "basis": str(proof.basis) if proof.basis else None,
                 "origin": expected[proof.table].origin if proof.table in expected else None,
                 "message": proof.message,
-                "checksum": comparison(proof.checksum),
+                "checksum": proof.checksum.to_json() if proof.checksum else None,
                 "rows_in_source": proof.rows_in_source,
                 "rows_in_target": proof.rows_in_target,
             }

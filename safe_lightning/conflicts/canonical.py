@@ -33,6 +33,17 @@ class Altered(IntFlag):
     MOVED = 32  # a local time that a zone skips became the end of the gap
 
 
+#: Code and words of each way in which the target alters a key value without a sound.
+ALTERATIONS = {
+    Altered.CLAMPED: ("clamped-key", "is out of range and becomes the nearest value"),
+    Altered.CUT: ("truncated-key", "is too long or has a rest that is dropped"),
+    Altered.ZEROED: ("zeroed-key", "is no value of its type and becomes zero"),
+    Altered.ROUNDED: ("rounded-key", "has more digits than its type keeps"),
+    Altered.REPLACED: ("replaced-key", "has bytes that its character set does not know"),
+    Altered.MOVED: ("moved-key", "is a time that the zone skips"),
+}
+
+
 class Canonical(NamedTuple):
     """One field as a column takes it.
 

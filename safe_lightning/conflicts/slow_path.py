@@ -9,7 +9,7 @@ import ctypes
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from safe_lightning.conflicts.canonical import Altered, Canonical
+from safe_lightning.conflicts.canonical import ALTERATIONS, Canonical
 from safe_lightning.conflicts.kernel.binding import HardRow, Kind
 from safe_lightning.conflicts.key_columns import KeyColumn, Weighing
 from safe_lightning.conflicts.literals import FieldCanonicaliser, canonicalise_field
@@ -135,14 +135,6 @@ class KeyMaker:
 
 
 REFUSALS = {1292: "is no value of its type", 1264: "is out of range", 1366: "is not a value of its type"}
-ALTERATIONS = {
-    Altered.CLAMPED: ("clamped-key", "is out of range and becomes the nearest value"),
-    Altered.CUT: ("truncated-key", "is too long or has a rest that is dropped"),
-    Altered.ZEROED: ("zeroed-key", "is no value of its type and becomes zero"),
-    Altered.ROUNDED: ("rounded-key", "has more digits than its type keeps"),
-    Altered.REPLACED: ("replaced-key", "has bytes that its character set does not know"),
-    Altered.MOVED: ("moved-key", "is a time that the zone skips"),
-}
 
 
 def value_findings(canonical: Canonical, column: str) -> Iterator[tuple[str, str, bool]]:

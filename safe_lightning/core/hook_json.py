@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from safe_lightning.core.tables import Comparison, TableName, Totals
+from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import Action, Finding, ImportReport, Plan, Status, Verdict
 
 SCHEMA = 1
@@ -94,20 +94,12 @@ def report_to_json(report: ImportReport) -> dict[str, Any]:
             {
                 "table": str(t.table) if t.table else None,
                 "status": t.status,
-                "checksum": _comparison(t.checksum),
+                "checksum": t.checksum.to_json() if t.checksum else None,
                 "error": t.error,
             }
             for t in report.tables
         ],
     }
-
-
-def _comparison(checksum: Comparison | None) -> dict[str, Any] | None:
-    return {"remote": _totals(checksum.remote), "local": _totals(checksum.local)} if checksum else None
-
-
-def _totals(totals: Totals | None) -> dict[str, int | None] | None:
-    return {"checksum": totals.checksum, "kvs": totals.kvs, "bytes": totals.bytes_or_none} if totals else None
 
 
 def masked(value: object, mask: Callable[[str], str]) -> object:

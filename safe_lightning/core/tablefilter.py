@@ -13,6 +13,16 @@ from dataclasses import dataclass, replace
 from safe_lightning.core.go_regex import GoRegexError, compile_go_regex
 from safe_lightning.core.tables import TableName
 
+#: The filter that holds where neither file nor flags give one: everything but the server's own schemas.
+DEFAULT_FILTER = (
+    "*.*",
+    "!mysql.*",
+    "!sys.*",
+    "!INFORMATION_SCHEMA.*",
+    "!PERFORMANCE_SCHEMA.*",
+    "!METRICS_SCHEMA.*",
+    "!INSPECTION_SCHEMA.*",
+)
 #: Returns the lines of an imported file. May raise OSError or ValueError.
 ReadFile = Callable[[str], Iterable[str]]
 

@@ -74,6 +74,10 @@ class Totals:
         """Return the bytes as JSON tells them: None where they are not known."""
         return self.bytes if self.has_bytes else None
 
+    def to_json(self) -> dict[str, int | None]:
+        """Return it as every machine-readable form shows it."""
+        return {"checksum": self.checksum, "kvs": self.kvs, "bytes": self.bytes_or_none}
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -81,3 +85,8 @@ class Comparison:
 
     remote: Totals | None
     local: Totals | None
+
+    def to_json(self) -> dict[str, dict[str, int | None] | None]:
+        """Return both sides; one that is not known is null."""
+        sides = {"remote": self.remote, "local": self.local}
+        return {name: side.to_json() if side else None for name, side in sides.items()}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from safe_lightning.core.goflags import CONTROL_TOOL_FLAGS, GoFlags
+from safe_lightning.core.tablefilter import DEFAULT_FILTER
 from safe_lightning.lightning import task_checks as checks
 from safe_lightning.lightning.task import Problem, Task
 from safe_lightning.lightning.task_conflict import check_conflict, strategy_of
@@ -19,17 +20,6 @@ from safe_lightning.lightning.task_file import TaskFileError, read_task_file
 from safe_lightning.lightning.task_keys import LEVELS, find_unknown_keys, find_wrong_types
 from safe_lightning.lightning.task_store import checkpoint_of, target_of
 from safe_lightning.lightning.task_values import Values, flatten, merge
-
-#: The filter that holds where neither file nor flags give one: everything but the server's own schemas.
-DEFAULT_FILTER = (
-    "*.*",
-    "!mysql.*",
-    "!sys.*",
-    "!INFORMATION_SCHEMA.*",
-    "!PERFORMANCE_SCHEMA.*",
-    "!METRICS_SCHEMA.*",
-    "!INSPECTION_SCHEMA.*",
-)
 
 _CHECKS: tuple[checks.Check, ...] = (
     checks.check_backend,

@@ -173,12 +173,8 @@ def _table_to_json(result: TableResult) -> dict[str, Any]:
     return {
         "table": str(result.table) if result.table else None,
         "status": result.status,
-        "checksum": {"remote": _totals(checksum.remote), "local": _totals(checksum.local)} if checksum else None,
+        "checksum": checksum.to_json() if checksum else None,
     }
-
-
-def _totals(totals: Totals | None) -> dict[str, int | None] | None:
-    return {"checksum": totals.checksum, "kvs": totals.kvs, "bytes": totals.bytes_or_none} if totals else None
 
 
 def _remedy_to_json(entry: RemedyEntry) -> dict[str, Any]:

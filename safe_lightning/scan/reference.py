@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from safe_lightning.conflicts.canonical import Altered, Canonical, NotReproducible
+from safe_lightning.conflicts.canonical import ALTERATIONS, Altered, Canonical, NotReproducible
 from safe_lightning.scan.key_store import KeyStore
 from safe_lightning.scan.model import KeyFound, KeyRequest, Limits, ScanStopped, TableFound, TableScanRequest, Watch
 from safe_lightning.scan.values import GENERATED_ID, ROW_ID_COLUMN, ColumnCast, column_cast
@@ -21,14 +21,6 @@ from safe_lightning.source.table_rows import TableRows
 
 _ROWS_BETWEEN_LOOKS = 2000
 _ROW_ID_KEY = KeyRequest(ROW_ID, (ROW_ID,))
-_NOISE = {
-    Altered.CLAMPED: ("clamped-key", "is out of range and becomes the nearest value"),
-    Altered.CUT: ("truncated-key", "is too long or has a rest that is dropped"),
-    Altered.ZEROED: ("zeroed-key", "is no value of its type and becomes zero"),
-    Altered.ROUNDED: ("rounded-key", "has more digits than its type keeps"),
-    Altered.REPLACED: ("replaced-key", "has bytes that its character set does not know"),
-    Altered.MOVED: ("moved-key", "is a time that the zone skips"),
-}
 
 
 @dataclass
@@ -195,7 +187,7 @@ def _parts(
 
 
 def _say_altered(work: _Work, column: str, altered: Altered, file: SourceFile, row: Row) -> None:
-    for flag, (code, what) in _NOISE.items():
+    for flag, (code, what) in ALTERATIONS.items():
         if flag in altered:
             work.say(
                 code, f"the value of key column {column} {what}, and Lightning says nothing", Level.WARN, file, row

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safe_lightning.core.tablefilter import FilterError, TableFilter, parse_filter
+from safe_lightning.core.tablefilter import DEFAULT_FILTER, FilterError, TableFilter, parse_filter
 from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.lightning.task_file import flag_of, section
@@ -19,17 +19,6 @@ from safe_lightning.source.file_rules import NEWEST, Compression, FileRule, File
 from safe_lightning.source.findings import ConfigProblem, Level, SourceFinding
 from safe_lightning.source.table_routes import RouteConflict, TableRoutes, read_table_routes
 from safe_lightning.source.walk import FoundFile, local_folder, walk
-
-DEFAULT_FILTER = (
-    "*.*",
-    "!mysql.*",
-    "!sys.*",
-    "!INFORMATION_SCHEMA.*",
-    "!PERFORMANCE_SCHEMA.*",
-    "!METRICS_SCHEMA.*",
-    "!INSPECTION_SCHEMA.*",
-)
-
 
 _NAMED_MOST = 20
 

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from safe_lightning.core.goflags import CONTROL_TOOL_FLAGS, LIGHTNING_FLAGS
+from safe_lightning.core.tablefilter import DEFAULT_FILTER
 from safe_lightning.lightning.task import CheckpointStore, Server, Task, resolve_task
-from safe_lightning.lightning.task_build import DEFAULT_FILTER
 from safe_lightning.lightning.task_keys import KEYS
 
 GOOD = """
