@@ -14,12 +14,13 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from safe_lightning.api import Context, Status, Task, Verdict
 from safe_lightning.core.hook_json import SCHEMA, VERDICT_BYTES_MOST, VerdictError, masked, read_verdict, report_to_json
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.redact import redact
 from safe_lightning.policy.model import HookRule
 

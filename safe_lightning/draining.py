@@ -10,9 +10,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from safe_lightning.core.drain import Stillness, WorkWatch
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.stop import Stop, StopKind
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.lightning.status_port import StatusPort, status_port

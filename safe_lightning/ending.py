@@ -6,10 +6,11 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from safe_lightning.api import CouldNotLook, ImportReport, Outcome, Status, Verdict
 from safe_lightning.core.exitcodes import ExitCode, exit_code
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.outcome import EXPLANATIONS
 from safe_lightning.core.redact import redact, redact_argv, redact_rows_in_text
 from safe_lightning.hooking import HookResult

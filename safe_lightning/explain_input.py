@@ -10,10 +10,11 @@ import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.lines import LineBuffer
 from safe_lightning.core.logline import LogRecord, parse_line
 

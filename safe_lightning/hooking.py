@@ -7,13 +7,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Protocol
 
 from safe_lightning.api import Context, CouldNotLook, Hook, Stage, Status, Verdict
 from safe_lightning.command_hook import CommandHook, EventLog, broken, interrupted
 from safe_lightning.core.hook_json import complain_about
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.policy.model import HookRule
 
 ENTRY_POINT_GROUP = "safe_lightning.hooks"

@@ -11,9 +11,9 @@ only where they are shown, for the child's own log has them and the place for ev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.log_batch import LogReader
 from safe_lightning.core.logline import LogRecord, Origin
 from safe_lightning.core.redact import (

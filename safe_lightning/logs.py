@@ -9,11 +9,12 @@ import atexit
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import orjson
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.redact import redact_data
 from safe_lightning.policy.model import LogPolicy
 from safe_lightning.report.outlet import Outlet

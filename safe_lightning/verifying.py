@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safe_lightning.api import CouldNotLook, Policy, RowFacts, TableName, Task, could_not, prove_rows
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.verdict import TableResult
 from safe_lightning.core.verification import Expected, TableProof, logged_totals
 from safe_lightning.explaining import UnreadableInput, explain_files

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName, Totals
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from safe_lightning.core.lean_dataclass import dataclass
 
 STRICT_FLAGS = frozenset({"STRICT_TRANS_TABLES", "STRICT_ALL_TABLES"})
 """Either of them makes a session strict: a value that would be altered is refused instead."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.mismatch import read_mismatch, read_totals
 from safe_lightning.core.tables import Comparison, TableName, Totals
 

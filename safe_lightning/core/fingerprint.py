@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.source_state import SourceState
 from safe_lightning.core.stop import EngineNotIngested, Stop, StopKind
 from safe_lightning.core.tables import TableName

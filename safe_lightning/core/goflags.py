@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
+
+from safe_lightning.core.lean_dataclass import dataclass
 
 
 class Kind(Enum):

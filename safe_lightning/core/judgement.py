@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from safe_lightning.core.evidence import StreamEvidence, TaskEvidence
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.outcome import Outcome
 
 

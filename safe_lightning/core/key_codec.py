@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+
+from safe_lightning.core.lean_dataclass import dataclass
 
 _SIGN = 1 << 63
 _GROUP = 8

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from safe_lightning.core.lean_dataclass import dataclass
 
 
 class Outcome(StrEnum):

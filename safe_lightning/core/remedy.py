@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from safe_lightning.core.cause import CHECKSUM_INCOMPLETE, Cause, is_mismatch, tied
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import Action, ImportReport, Plan, Step
 
@@ -89,7 +89,7 @@ def _only_again(table: TableName, remedy_for: RemedyFor) -> _Choice:
     """Repeat the run at most: an incomplete checksum records no failure, so there is nothing to treat."""
     rule, reason = remedy_for(table, CHECKSUM_INCOMPLETE)
     why = f"{CHECKSUM_INCOMPLETE}; {reason}"
-    if rule.action in (Action.DESTROY, Action.REMOVE):
+    if rule.action in (Action.DESTROY, Action.REMOVE, Action.QUARANTINE, Action.REWIND):
         why += f"; {rule.action} is never done for it, as nothing is proven wrong"
         return _Choice(Step(Action.REPORT, table, why), 0)
     return _Choice(Step(Action.REPORT, table, why), rule.max_attempts if rule.then == "retry" else 0)

@@ -7,9 +7,9 @@ for good. Set back to loaded it is read again, and only its files are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from safe_lightning.core.checkpoint import IMPORTED, LOADED, MAX_INVALID, Checkpoint, TableRecord
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.source_state import SourceState, TableSource, changes_since_checkpoint
 from safe_lightning.core.stop import EngineNotIngested
 from safe_lightning.core.tables import TableName

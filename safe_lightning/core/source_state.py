@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 
 from safe_lightning.core.checkpoint import DONE, FileRecord, TableRecord
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 
 _SHOWN_MOST = 3

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from safe_lightning.core.evidence import Ingest, TaskEvidence
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from safe_lightning.core.go_regex import GoRegexError, compile_go_regex
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 
 #: The filter that holds where neither file nor flags give one: everything but the server's own schemas.

@@ -6,11 +6,12 @@ A number that is not known is never taken for one that agrees: such a table is "
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from safe_lightning.core.cause import MISMATCH_STATUS
 from safe_lightning.core.exitcodes import ExitCode
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.outcome import Outcome
 from safe_lightning.core.tables import Comparison, TableName, Totals
 from safe_lightning.core.verdict import ImportReport, TableResult

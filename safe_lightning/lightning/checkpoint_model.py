@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from typing import Any
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.lightning.wire import (
     Field,
     Kind,

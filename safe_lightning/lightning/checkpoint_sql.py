@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from safe_lightning.core.checkpoint import LOADED, MAX_INVALID
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName, quote
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.lightning.checkpoint_edit import require_index_engine

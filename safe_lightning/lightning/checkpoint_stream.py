@@ -7,10 +7,10 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from safe_lightning.core.checkpoint import UnreadableCheckpoint
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.lightning.checkpoint_model import FILE
 from safe_lightning.lightning.wire import WireError, read_fields, read_varint
 

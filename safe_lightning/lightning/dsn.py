@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from safe_lightning.core.lean_dataclass import dataclass
 
 _STORAGE_SCHEMES = {"s3", "gcs", "gs", "azure", "azblob", "ks3", "oss", "hdfs"}
 

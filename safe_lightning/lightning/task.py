@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.lightning.secret import Secret
 
 __all__ = ["CheckpointStore", "Problem", "Secret", "Server", "Task", "resolve_task"]

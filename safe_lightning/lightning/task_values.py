@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, time
 from typing import Any
 
 from safe_lightning.core.goflags import GoFlags
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.redact import MASK, is_secret_name, redact_data
 from safe_lightning.lightning.dsn import is_storage_url, without_query
 

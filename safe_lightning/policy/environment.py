@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.policy.keys import Key, single_keys
 from safe_lightning.policy.kinds import KINDS
 from safe_lightning.policy.problem import KeyPath, Place, Problem

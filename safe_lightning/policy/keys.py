@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from typing import Any
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.policy.model import CheckpointAnswers, Policy
 from safe_lightning.policy.problem import KeyPath, dotted
 

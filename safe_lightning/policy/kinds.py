@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.outcome import Outcome
 from safe_lightning.policy.model import DROP_PHRASE
 from safe_lightning.policy.problem import shown

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.redact import redact_data
 from safe_lightning.policy.check import DEFAULT
 from safe_lightning.policy.keys import Key, keys_of, rule_keys, single_keys

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.policy.check import Checker
 from safe_lightning.policy.environment import Override, read_environment
 from safe_lightning.policy.model import Policy

@@ -6,8 +6,9 @@ Schema. Durations are kept in seconds and sizes in bytes; the file writes them a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.policy.checkpoint_sections import CheckpointAnswers, CheckpointPolicy, ControlToolPolicy
 from safe_lightning.policy.declaration import key
 from safe_lightning.policy.proof_sections import ScanPolicy, VerifyPolicy

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.redact import redact
 
 #: Place of a key or an element in the file: names, and positions in lists from 0.

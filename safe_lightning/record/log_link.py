@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import glob
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.record.run_folder import read_json
 from safe_lightning.record.strict_json import Keys, UnreadableRecord
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.outcome import Outcome
 from safe_lightning.core.redact import redact
 from safe_lightning.core.stop import EngineNotIngested, Stop, StopKind

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.rehearsal.zap import ZapLog, duration
 
 _PART = re.compile(r"([0-9.]+)(ms|s|m|h)")

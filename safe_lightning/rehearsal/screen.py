@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from safe_lightning.core.lean_dataclass import dataclass
 
 #: Width at which 8.5 breaks a check's text (pkg/lightning, precheck table).
 _ITEM_WIDTH_MOST = 130

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 from safe_lightning.lightning.task import Task
 from safe_lightning.rehearsal.insert_dump import read_inserts

@@ -11,12 +11,13 @@ import json
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
 from mysql_mimic import MysqlServer
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.rehearsal.http_server import HttpAnswerer, Route, pd_api, status_api
 from safe_lightning.rehearsal.sql_server import TargetSession
 from safe_lightning.rehearsal.store import Store

@@ -6,9 +6,9 @@ import contextlib
 import os
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.progress import Progress, ProgressMeter
 from safe_lightning.logs import current_output
 from safe_lightning.policy.model import LogPolicy

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import Action, Plan, Step
 from safe_lightning.record.clock import rfc3339

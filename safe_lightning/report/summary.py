@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from safe_lightning.core.exitcodes import ExitCode
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.outcome import EXPLANATIONS, Outcome
 from safe_lightning.core.tables import Comparison
 from safe_lightning.core.verdict import ImportReport, TableResult

@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.progress import PHASE_MESSAGES, parse_duration_seconds, phase_of
 from safe_lightning.record.clock import seconds_of
 from safe_lightning.record.trail import IMPORTING, Phase

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from safe_lightning.core.lean_dataclass import dataclass
 
 DATA_CHARSETS = ("binary", "utf8mb4", "utf8", "ascii", "gb18030", "gbk", "latin1")
 SCHEMA_CHARSETS = ("auto", "binary", "utf8mb4", "gb18030", "latin1")

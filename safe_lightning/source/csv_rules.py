@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.lightning.task_file import flag_of, section, text_of
 from safe_lightning.source.charset import DATA_CHARSETS, Charset, charset_named
 from safe_lightning.source.findings import ConfigProblem

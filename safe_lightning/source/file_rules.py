@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from safe_lightning.core.go_regex import GoRegexError, compile_go_regex
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.lightning.task_file import flag_of, section, text_of
 from safe_lightning.source.findings import ConfigProblem

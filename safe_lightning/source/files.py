@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tablefilter import DEFAULT_FILTER, FilterError, TableFilter, parse_filter
 from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import CouldNotLook

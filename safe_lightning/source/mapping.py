@@ -7,11 +7,11 @@ backend/tidb/tidb.go (what a row with too many or too few fields becomes), pkg/l
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from safe_lightning.core.columns import Backend
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tablefilter import FilterError, parse_filter
 from safe_lightning.core.tables import TableName
 from safe_lightning.lightning.task_file import flag_of, section, text_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from safe_lightning.core.lean_dataclass import dataclass
 
 ROW_BYTES_MOST = 120 << 20  # the largest txn-entry-size-limit, beyond which Lightning refuses a row
 FIELDS_MOST = 65_536  # TiDB has at most 4,096 columns in a table; what is beyond is no row but an accident

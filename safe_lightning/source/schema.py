@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.source.schema_alter import Alteration
 from safe_lightning.source.schema_charset import CharsetRules, Collating
 from safe_lightning.source.schema_keys import read_create_index

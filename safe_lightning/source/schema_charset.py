@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.source.schema_tokens import SchemaError
 
 # Bytes a character takes at most.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.source.schema_charset import CharsetRules, Collating
 from safe_lightning.source.schema_keys import DraftKey, read_column_key_options
 from safe_lightning.source.schema_model import ColumnDefinition, Default, DefaultKind, KeyPart

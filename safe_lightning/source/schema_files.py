@@ -6,8 +6,9 @@ Source: pkg/lightning/mydump/reader.go (ExportStatement), schema_import.go (crea
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.source.charset import decode_schema

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from safe_lightning.core.columns import BLOB_BYTES, BYTE_TYPES, CHARACTER_TYPES, TEXT_BYTES
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.source.schema_charset import CHARACTER_BYTES
 from safe_lightning.source.schema_model import PRIMARY, ColumnDefinition, KeyDefinition, KeyPart
 from safe_lightning.source.schema_tokens import SchemaError, TokenStream

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from safe_lightning.core.columns import ColumnType
+from safe_lightning.core.lean_dataclass import dataclass
 
 PRIMARY = "PRIMARY"
 

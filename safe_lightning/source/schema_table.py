@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.source.schema_charset import CharsetRules, Collating, canonical
 from safe_lightning.source.schema_columns import DraftColumn, read_column
 from safe_lightning.source.schema_keys import DraftKey, begins_key, name_keys, read_table_key, settle_key

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from safe_lightning.core.columns import BLOB_BYTES, CHARACTER_TYPES, INTEGER_BITS, TEXT_BYTES, ColumnType
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.source.schema_charset import CHARACTER_BYTES, CharsetRules, Collating, binary_collation
 from safe_lightning.source.schema_tokens import SchemaError, TokenStream
 

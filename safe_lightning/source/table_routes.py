@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from safe_lightning.core.go_regex import GoRegexError, compile_go_regex
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.lightning.task_file import flag_of, section, text_of

@@ -6,9 +6,9 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.source.findings import Level, SourceFinding
 

@@ -9,10 +9,10 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.supervise.signals import keep_exit_statuses
 from safe_lightning.supervise.tree import kill_tree, wait_for_end
 

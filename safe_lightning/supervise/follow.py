@@ -8,9 +8,9 @@ import stat
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.lines import LINE_BYTES_MOST, LineBuffer
 
 _READ_BYTES = 256 << 10

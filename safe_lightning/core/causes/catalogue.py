@@ -5,7 +5,6 @@ The policy's choices, the hook's words and the table in docs/causes.md are made 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from safe_lightning.core.causes import checkpoint_judges, key_judges, other_judges, surplus_judges
@@ -27,6 +26,7 @@ from safe_lightning.core.causes.names import (
     VERSION_BUG,
 )
 from safe_lightning.core.causes.version_bugs import version_bugs
+from safe_lightning.core.lean_dataclass import dataclass
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "an engine counts as imported, but a stop or a failure kept it out of the cluster",
         "R < L by just the pairs of one engine or file; `import engine success` with a smaller importedCount",
         "read `import engine success` in the log of the run before: importedCount against kvs, engine by engine",
-        "set that engine back in the checkpoint and import it again, or start over",
+        "set that engine back in the checkpoint (`safe-lightning rewind`) and import it again, or start over",
         checkpoint_judges.engine_never_ingested,
     ),
     Entry(
