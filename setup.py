@@ -2,7 +2,7 @@
 
 The kernel is C without Python in it, loaded by ctypes, so one file serves every Python. It is built for what
 processors can do; which build is loaded is decided when the scan runs. Without a compiler nothing is built, and the
-scan runs on Python alone, slower and with the same answers.
+scan runs on NumPy, slower and with the same answers.
 """
 
 import platform

@@ -3,8 +3,9 @@
     python bench/fuzz_scan.py CASES [FIRST_SEED] [BUILD...]
     python bench/fuzz_scan.py --sanitize CASES [FIRST_SEED]
 
-A build is _kernel_v3, _kernel_v2, _kernel (plain C) or none (Python alone). Each case is a random table: types, keys,
-dialect, compression, damage; read with tiny chunks and ranges. The first difference is printed with its seed.
+A build is _kernel_v3, _kernel_v2, _kernel (plain C), numpy or none (Python alone); without any it is one of each
+kind. Each case is a random table: types, keys, dialect, compression, damage; read with tiny chunks and ranges. The
+first difference is printed with its seed.
 """
 
 from __future__ import annotations
@@ -74,4 +75,4 @@ if __name__ == "__main__":
     words = sys.argv[1:]
     if words[:1] == ["--sanitize"]:
         sys.exit(sanitize(words[1:]))
-    sys.exit(fuzz(int(words[0]), int(words[1]) if len(words) > 1 else 0, words[2:] or ["_kernel_v3"]))
+    sys.exit(fuzz(int(words[0]), int(words[1]) if len(words) > 1 else 0, words[2:] or ["_kernel_v3", "numpy", "none"]))

@@ -5,13 +5,12 @@
 Before each timed run the files are read and as much memory is touched and freed as the scan will need: on a virtual
 machine the first touch of memory is slow, and without this every figure is noise. Each run is a process of its own,
 so that the start of the interpreter counts. DuckDB takes part where it is installed. --all adds collations, types,
-compressed files and the engine without the kernel.
+compressed files and the engine without any kernel.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import os
 import shutil
 import statistics
@@ -51,9 +50,10 @@ class Run:
 
 @dataclass
 class Measured:
-    """Seconds and peak memory of the rounds of one command."""
+    """Seconds, those of processors too, and peak memory of the rounds of one command."""
 
     wall: list[float]
+    cpu: list[float]
     memory_mib: list[int]
     last_line: str = ""
 
@@ -75,6 +75,8 @@ def runs(folder: Path, everything: bool) -> list[Run]:
         ours("3 keys", csv, "--keys", "3"),
         ours("PRIMARY KEY", csv, "--keys", "1"),
         ours("3 keys, SQL", sql, "--keys", "3"),
+        ours("3 keys, NumPy", csv, "--keys", "3", "--build", "numpy"),
+        ours("3 keys, SQL, NumPy", sql, "--keys", "3", "--build", "numpy"),
         shell("3 x sort | uniq -d", csv, three),
     ]
     if find_spec("duckdb"):
@@ -84,20 +86,45 @@ def runs(folder: Path, everything: bool) -> list[Run]:
 
 
 def more_runs(folder: Path, csv: Path) -> list[Run]:
-    packed = folder / "gz"
-    packed.mkdir(exist_ok=True)
-    for path in sorted(csv.glob("*.csv")):
-        target = packed / f"{path.name}.gz"
-        if not target.exists():
-            with path.open("rb") as source, gzip.open(target, "wb", compresslevel=4) as out:
-                shutil.copyfileobj(source, out)
     found = [
         ours(f"3 keys, {collation}", csv, "--keys", "3", "--collation", f"utf8mb4_{collation}")
         for collation in ("general_ci", "unicode_ci", "0900_ai_ci")
     ]
     found += [ours(f"a {kind} key", csv, "--keys", kind) for kind in ("text-id", "decimal", "date", "text-date")]
-    found += [ours("3 keys, gz", packed, "--keys", "3"), shell("gunzip alone", packed, f"gzip -dc {packed}/* | wc -c")]
-    return [*found, ours("3 keys, without the kernel", csv, "--keys", "3", "--build", "none")]
+    found += [ours("3 keys, one SQL file", one_file(folder), "--keys", "3")]
+    for name, tool in (("gz", "gzip"), ("zst", "zstd")):
+        if shutil.which(tool):
+            files = packed(folder, csv, name, tool)
+            found += [
+                ours(f"3 keys, {name}", files, "--keys", "3"),
+                ours(f"no conflict, {name}", files, "--keys", "decimal"),
+                shell(f"{tool} -dc alone", files, f"{tool} -dc {files}/* > /dev/null"),
+            ]
+    return [*found, ours("3 keys, Python alone", csv, "--keys", "3", "--build", "none")]
+
+
+def packed(folder: Path, csv: Path, name: str, tool: str) -> Path:
+    """Compress each file, once."""
+    into = folder / name
+    into.mkdir(exist_ok=True)
+    for path in sorted(csv.glob("*.csv")):
+        target = into / f"{path.name}.{name}"
+        if not target.exists():
+            with target.open("wb") as out:
+                subprocess.run([tool, "-4", "-c", str(path)], stdout=out, check=True)
+    return into
+
+
+def one_file(folder: Path) -> Path:
+    """Put the dumps of all files into one, once."""
+    into = folder / "sql-one"
+    into.mkdir(exist_ok=True)
+    target = into / "bench.t.sql"
+    if not target.exists():
+        with target.open("wb") as out:
+            for path in sorted((folder / "sql").iterdir()):
+                out.write(path.read_bytes())
+    return into
 
 
 def warm(run: Run) -> None:
@@ -120,6 +147,7 @@ def measure(run: Run, into: Measured) -> None:
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
     into.wall.append(time.perf_counter() - started)
+    into.cpu.append(usage.ru_utime + usage.ru_stime)
     into.memory_mib.append(usage.ru_maxrss >> 10)
     into.last_line = output.decode("utf-8", "replace").strip().splitlines()[-1] if output.strip() else ""
     if child.returncode:
@@ -138,7 +166,7 @@ def main() -> None:
     truth = generate(folder, options.rows)
     print(f"{machine()}; {options.rows:,} rows; injected {truth}")
     todo = runs(folder, options.all)
-    measured = {run.name: Measured([], []) for run in todo}
+    measured = {run.name: Measured([], [], []) for run in todo}
     for _ in range(options.rounds):
         for run in todo:
             measure(run, measured[run.name])
@@ -147,6 +175,14 @@ def main() -> None:
         median = statistics.median(result.wall)
         figures = f"{median:8.2f} s  min {min(result.wall):8.2f}  {median / base:7.1f} x wc -l"
         print(f"{name:28}{figures}  {max(result.memory_mib):5} MiB  {result.last_line[:60]}")
+    for name in ("3 keys", "3 keys, SQL"):
+        compiled, vectorised = measured[name], measured[f"{name}, NumPy"]
+        wall, cpu = (median_ratio(vectorised.wall, compiled.wall), median_ratio(vectorised.cpu, compiled.cpu))
+        print(f"{name}: NumPy takes {wall:.1f} x the time of the compiled kernel, {cpu:.1f} x the time of processors")
+
+
+def median_ratio(seconds: list[float], others: list[float]) -> float:
+    return statistics.median(seconds) / statistics.median(others)
 
 
 if __name__ == "__main__":

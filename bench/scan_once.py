@@ -40,7 +40,7 @@ def definition(keys: str, collation: str) -> TableDefinition:
 
 def source_file(path: Path) -> SourceFile:
     kind = FileType.SQL if ".sql" in path.suffixes else FileType.CSV
-    packing = Compression.GZIP if path.suffix == ".gz" else Compression.NONE
+    packing = {".gz": Compression.GZIP, ".zst": Compression.ZSTD}.get(path.suffix, Compression.NONE)
     return SourceFile(path, path.name, TABLE, kind, packing, path.stat().st_size)
 
 

@@ -52,8 +52,12 @@ TYPES = [
     ColumnType("datetime", fsp=3),
     ColumnType("timestamp"),
     ColumnType("time"),
+    ColumnType("time", fsp=2),
     ColumnType("year"),
     ColumnType("double"),
+    ColumnType("double", length=8, scale=2),
+    ColumnType("float"),
+    ColumnType("float", unsigned=True),
     ColumnType("bit", length=20),
     ColumnType("enum", charset="utf8mb4", collation="utf8mb4_general_ci", members=("a", "B", "ä")),
     ColumnType("set", charset="utf8mb4", collation="utf8mb4_bin", members=("a", "b")),
@@ -104,6 +108,8 @@ NUMBERS += [
     "-1.25",
     "18446744073709551616",
 ]
+NUMBERS += ["0.1", "1e-7", "3.4028234663852886e38", "3.5e38", "1e400", "0.30000000000000004", "9007199254740993"]
+NUMBERS += ["1E+2"]
 DATES = ["2020-01-31", "2020-02-29", "2021-02-29", "2020-1-1", "2020-01-01 00:00:00", "2020-01-01 23:59:59.999"]
 DATES += [
     "2020-01-01 23:59:59.9999",
@@ -258,7 +264,9 @@ def encode_literal(r: random.Random, value: str | None, quote: str) -> str:
     if value.lstrip("-").isascii() and value.lstrip("-").isdigit() and share < 0.6:
         return value
     if share < 0.03:
-        return r.choice(["0x4142", "x'4142'", "b'101'", "true", "_binary 'x'", "1.5", "''", f"{quote}a{quote} "])
+        return r.choice(["b'101'", "true", "_binary 'x'", "''", f"{quote}a{quote} ", "2024", "007", "-0", "1.5", "2e3"])
+    if share < 0.06:
+        return r.choice(["0x4142", "x'4142'", "X'C3A4'", "x'6a'", "x'414'", "x'zz'", "0x6", "0x", "x''", "xx'41'"])
     out = [
         f"\\{sign}" if sign == "\\" else r.choice([f"\\{sign}", sign * 2]) if sign == quote else sign for sign in value
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING
 from safe_lightning.api import Context, CouldNotLook, Finding, Policy, Status, Task, Verdict
 
 if TYPE_CHECKING:
-    from safe_lightning.api import KeyScan, Scan, TableScan
+    from safe_lightning.api import Example, KeyScan, Place, Scan, TableScan
 
 _FINDINGS_MOST = 200
 _TABLES_MOST = 2000
+_EXAMPLES_MOST = 20
 _RESOLVING = {"replace", "ignore", "record", "remove"}
 _NEXT = 'safe-lightning scan lists the rows; scan.mode = "off" turns this look off'
 
@@ -69,7 +71,8 @@ def _answer(context: Context, scan: Scan) -> Verdict:
     status, code, message = _word(context, scan, found)
     # What was only assumed is worth a line where something was found.
     notes = () if status is Status.PASS else scan.notes
-    return Verdict(status, code, message, tuple(_findings(scan, found, notes)), data=_data(scan))
+    told = _findings(scan, found, notes, has_values=policy.scan.record_values)
+    return Verdict(status, code, message, tuple(told), data=_data(scan))
 
 
 def breaks_on_duplicates(task: Task, policy: Policy) -> bool:
@@ -93,8 +96,9 @@ def _word(context: Context, scan: Scan, found: _Found) -> tuple[Status, str, str
         return Status.BLOCK, "source-findings", f"{_odd(found)}, and the policy blocks on that"
     if found.warned:
         return Status.WARN, "key-conflicts", f"{_counted(found.warned)}; {_what_would_happen(context)}"
+    # A sample that nobody asked for, because the keys did not fit, is worth a warning.
     if found.unchecked and not (
-        scan.mode == "sample" and all("sample" in (key.reason or "") for _, key in found.unchecked)
+        policy.mode == "sample" and all("sample" in (key.reason or "") for _, key in found.unchecked)
     ):
         return Status.WARN, "keys-not-checked", _open(found)
     if found.odd_count:
@@ -142,18 +146,26 @@ def _rows(scan: Scan) -> str:
     return f"{rows:,} row{'s' * (rows != 1)} of {tables:,} table{'s' * (tables != 1)} read"
 
 
-def _findings(scan: Scan, found: _Found, notes: Sequence[str]) -> Iterator[Finding]:
+def _findings(scan: Scan, found: _Found, notes: Sequence[str], *, has_values: bool) -> Iterator[Finding]:
     """Tell conflicts first, then what was not checked, then what is odd; capped, and the cap is said."""
-    told = [*_told(scan, found), *(Finding("scan-note", note) for note in notes)]
+    told = [*_told(scan, found, has_values=has_values), *(Finding("scan-note", note) for note in notes)]
     yield from told[:_FINDINGS_MOST]
     if len(told) > _FINDINGS_MOST:
         yield Finding("more-findings", f"and {len(told) - _FINDINGS_MOST:,} more; `safe-lightning scan` lists them")
 
 
-def _told(scan: Scan, found: _Found) -> Iterator[Finding]:
+def _told(scan: Scan, found: _Found, *, has_values: bool) -> Iterator[Finding]:
     for table, key in (*found.blocking, *found.warned):
-        text = f"{table.table}, key {key.name}: {key.duplicate_keys:,} keys in {key.duplicate_rows:,} rows{_first(key)}"
-        data = {"key": key.name, "duplicate_keys": key.duplicate_keys, "duplicate_rows": key.duplicate_rows}
+        number = f"{key.duplicate_keys:,} key{'s' * (key.duplicate_keys != 1)}"
+        text = f"{table.table}, key {key.name}: {number} in {key.duplicate_rows:,} rows{_first(key)}"
+        why = Counter(str(example.why) for example in key.examples)
+        data = {
+            "key": key.name,
+            "duplicate_keys": key.duplicate_keys,
+            "duplicate_rows": key.duplicate_rows,
+            "why": dict(why),
+            "examples": [_example(one, has_values=has_values) for one in key.examples[:_EXAMPLES_MOST]],
+        }
         yield Finding("key-conflicts", text, table.table, data)
     for table, key in found.unchecked:
         yield Finding(str(key.status), f"{table.table}, key {key.name}: {key.reason}", table.table)
@@ -170,8 +182,19 @@ def _first(key: KeyScan) -> str:
     if not key.examples:
         return ""
     example = key.examples[0]
-    places = " and ".join(f"{place.file}:{place.line} (byte {place.offset})" for place in example.rows[:2])
-    return f", first {places}"
+    return f", first {' and '.join(map(_place, example.rows[:2]))}"
+
+
+def _place(place: Place) -> str:
+    return place.file if place.offset is None else f"{place.file}:{place.line} (byte {place.offset})"
+
+
+def _example(example: Example, *, has_values: bool) -> dict[str, object]:
+    """Write an example for the record; its value only where the policy says so, as hooks and pages get it too."""
+    rows = [
+        {"file": place.file, "line": place.line, "offset": place.offset, "row": place.row} for place in example.rows
+    ]
+    return {"key": list(example.key) if has_values else None, "why": str(example.why), "rows": rows}
 
 
 def _data(scan: Scan) -> dict[str, object]:

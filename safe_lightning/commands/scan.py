@@ -54,6 +54,10 @@ def scan(
     new_collation: Annotated[
         Switch | None, typer.Option("--new-collation", help="The target's new collation framework; else it is asked.")
     ] = None,
+    include_target: Annotated[
+        bool | None,
+        typer.Option("--include-target/--no-include-target", help="Hold the keys against the target's rows as well."),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Do not use the result of an earlier scan.")] = False,
 ) -> None:
     """Find rows of the source that share a primary or unique key.
@@ -68,6 +72,8 @@ def scan(
     if files:
         show_bytes("\n".join(_listing(plan)))
         raise typer.Exit(_no_input_code(plan))
+    if policy.scan.include_target if include_target is None else include_target:
+        plan = _with_rows_of_target(plan, task, policy)
     found = _scan(plan, options, policy, is_fresh=fresh)
     _write_files(found, task, csv_file, html_file)
     _show(found, task, as_json=as_json)
@@ -116,6 +122,12 @@ def _plan(task: Task, policy: Policy, options: ScanOptions) -> ScanPlan:
         fail(str(error), ExitCode.NO_INPUT)
     except CouldNotLook as error:
         fail(str(error), ExitCode.COULD_NOT_LOOK)
+
+
+def _with_rows_of_target(plan: ScanPlan, task: Task, policy: Policy) -> ScanPlan:
+    from safe_lightning.scan.task_scan import with_rows_of_target
+
+    return with_rows_of_target(plan, task, policy)
 
 
 def _scan(plan: ScanPlan, options: ScanOptions, policy: Policy, *, is_fresh: bool) -> Scan:

@@ -47,6 +47,6 @@ def _add_nulls(dialect: Dialect, rules: CsvRules) -> bool:
 
 def sql_dialect(first_row: bytes, *, has_escapes: bool) -> Dialect:
     """Build the dialect of a SQL dump; which quotes its texts stand in is seen from the first row."""
-    quotes = [sign for sign in first_row if sign in b"'\""]
-    quote = quotes[0] if quotes else ord("'")
+    quotes = sorted((place, sign) for sign in b"'\"" if (place := first_row.find(sign)) >= 0)
+    quote = quotes[0][1] if quotes else ord("'")
     return Dialect(separator=ord(","), quote=quote, has_quote=1, escape=ord("\\"), has_escape=has_escapes, is_sql=1)

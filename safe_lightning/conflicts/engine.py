@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from safe_lightning.conflicts.fetching import FetchedRow, Fetcher, RowKey
@@ -23,10 +23,13 @@ from safe_lightning.conflicts.search import SPILL_THREADS, Search, candidates_mo
 from safe_lightning.conflicts.segments import RangeJob, ReadRange, Segment, cut_ranges, first_unproven, place_segments
 from safe_lightning.conflicts.threads import run_threads
 from safe_lightning.conflicts.worker import Progress, Worker
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.source.file_rules import FileType
 from safe_lightning.source.findings import InputError
 
 DEFAULT_OPTIONS = ScanOptions()
+RANGES_PER_THREAD = 4
+RANGE_BYTES_LEAST = 4 << 20
 
 
 def scan_table(
@@ -34,16 +37,18 @@ def scan_table(
     options: ScanOptions = DEFAULT_OPTIONS,
     progress: Progress = lambda _bytes: None,
     stop: threading.Event | None = None,
+    enough: threading.Event | None = None,
 ) -> TableResult:
     """Scan one table. ``progress`` is called from several threads, with the bytes done since the last call.
 
     Errors in the input are part of the result, and so are a full disk and a lack of memory: that table is then not
-    checked. Raises ScanStopped once ``stop`` is set.
+    checked. Raises ScanStopped once ``stop`` is set. Once ``enough`` is, no further range is begun, and the answer is
+    that for what was read until then; the caller has to say so.
     """
-    stop = stop or threading.Event()
+    stop, enough = stop or threading.Event(), enough or threading.Event()
     plan = make_plan(scan, options)
     try:
-        return _scan(plan, progress, stop)
+        return _scan(plan, progress, stop, enough)
     except (SpillFailed, MemoryError) as error:
         return not_checked_table(plan, str(error) or "out of memory")
 
@@ -56,15 +61,22 @@ class _Reading:
     ranges: dict[int, list[ReadRange]] = field(default_factory=dict)
     dropped: list[Segment] = field(default_factory=list)
 
+    def drop(self, piece: ReadRange) -> None:
+        """Give up all rows of a range that have numbers."""
+        for segment in piece.segments:
+            stop = segment.stop_row + segment.cut_rows
+            if stop > segment.first_row:
+                self.dropped.append(Segment(segment.file, segment.worker, 0, 0, segment.first_row, stop))
+
     def segments(self, file: int) -> list[Segment]:
         return [segment for piece in self.ranges.get(file, ()) for segment in piece.segments]
 
 
-def _scan(plan: ScanPlan, progress: Progress, stop: threading.Event) -> TableResult:
+def _scan(plan: ScanPlan, progress: Progress, stop: threading.Event, enough: threading.Event) -> TableResult:
     files = [prepare_file(plan.scan, number, file) for number, file in enumerate(plan.scan.files)]
     reading = _Reading(files)
     with _workers(plan, stop, progress) as workers:
-        _read_all(plan, reading, workers, stop)
+        _read_all(plan, reading, workers, stop, enough)
         _prove_all(reading, workers)
         for worker in workers:
             plan.kernel.finish(worker.handle)
@@ -106,22 +118,32 @@ def open_spill_file(folder: Path) -> int:
 
 
 def _jobs(plan: ScanPlan, files: Sequence[PreparedFile]) -> Iterator[RangeJob]:
-    """Cut the files. Only CSV can be cut, because there a row's start can be guessed, and proven later."""
+    """Cut the files where a row's start can be guessed, and proven later."""
+    range_bytes = _range_bytes(plan, files)
     for file in files:
         if file.error or file.mapping is None:
             continue
-        if (
-            file.dialect is not None
-            and plan.kernel.reader is not None
-            and file.is_seekable
-            and file.source.type is FileType.CSV
-        ):
-            yield from cut_ranges(file.number, file.start, file.identity.size_bytes, plan.options.range_bytes)
+        if file.dialect is not None and file.is_seekable and _is_cuttable(plan, file):
+            yield from cut_ranges(file.number, file.start, file.identity.size_bytes, range_bytes)
         else:
             yield RangeJob(file.number, 0, file.start, UNLIMITED)
 
 
-def _read_all(plan: ScanPlan, reading: _Reading, workers: Sequence[Worker], stop: threading.Event) -> None:
+def _range_bytes(plan: ScanPlan, files: Sequence[PreparedFile]) -> int:
+    """Choose the ranges so that each thread gets some, however few and small the files are."""
+    total = sum(file.identity.size_bytes for file in files)
+    share = total // (RANGES_PER_THREAD * max(plan.options.threads, 1))
+    return min(plan.options.range_bytes, max(share, RANGE_BYTES_LEAST))
+
+
+def _is_cuttable(plan: ScanPlan, file: PreparedFile) -> bool:
+    reader = plan.kernel.reader
+    return reader is not None and (file.source.type is FileType.CSV or reader.cuts_sql)
+
+
+def _read_all(
+    plan: ScanPlan, reading: _Reading, workers: Sequence[Worker], stop: threading.Event, enough: threading.Event
+) -> None:
     jobs = _jobs(plan, reading.files)
     lock = threading.Lock()
 
@@ -129,7 +151,7 @@ def _read_all(plan: ScanPlan, reading: _Reading, workers: Sequence[Worker], stop
         while True:
             with lock:
                 job = next(jobs, None)
-            if job is None:
+            if job is None or enough.is_set():
                 return
             if stop.is_set():
                 raise ScanStopped
@@ -174,13 +196,14 @@ def _prove_all(reading: _Reading, workers: Sequence[Worker]) -> None:
     for number, pieces in reading.ranges.items():
         while (place := first_unproven(pieces)) is not None:
             before, wrong = pieces[place - 1], pieces[place]
-            reading.dropped += [segment for segment in wrong.segments if segment.rows]
+            if before.segments[-1].error:
+                break
+            reading.drop(wrong)
             job = wrong.job
             again = RangeJob(job.file, job.number, before.stop, job.limit)
-            if before.segments[-1].error or again.start >= again.limit:
+            if again.start >= again.limit:
                 worker = workers[0].number
                 pieces[place] = ReadRange(job, [Segment(number, worker, before.stop, before.stop, 0, 0)])
-                pieces[place].segments[0].error = None
                 continue
             pieces[place] = ReadRange(job, workers[0].read(reading.files[number], again).segments)
         _cut_behind_error(reading, pieces)
@@ -189,11 +212,16 @@ def _prove_all(reading: _Reading, workers: Sequence[Worker]) -> None:
 def _cut_behind_error(reading: _Reading, pieces: list[ReadRange]) -> None:
     """Take out what stands behind the first error of a file: its place is not certain, and Lightning stops there."""
     for place, piece in enumerate(pieces):
-        if any(segment.error for segment in piece.segments):
-            for later in pieces[place + 1 :]:
-                reading.dropped += [segment for segment in later.segments if segment.rows]
-            del pieces[place + 1 :]
-            return
+        last = piece.segments[-1]
+        if last.error is None:
+            continue
+        if last.cut_rows:
+            first = last.stop_row
+            reading.dropped.append(Segment(last.file, last.worker, 0, 0, first, first + last.cut_rows))
+        for later in pieces[place + 1 :]:
+            reading.drop(later)
+        del pieces[place + 1 :]
+        return
 
 
 def _find(plan: ScanPlan, reading: _Reading, workers: Sequence[Worker], stop: threading.Event) -> Found:
@@ -209,19 +237,22 @@ def _find(plan: ScanPlan, reading: _Reading, workers: Sequence[Worker], stop: th
     found = Found(placed, candidates, {}, spilled)
     wanted = [RowKey(*row) for key in candidates for group in key.groups for row in group]
     if wanted:
-        found.rows = _fetch(plan, reading, found, handles, wanted)
+        found.rows = _fetch(plan, reading, found, handles, wanted, stop)
     return found
 
 
 def _fetch(
-    plan: ScanPlan, reading: _Reading, found: Found, handles: Sequence[int], wanted: Sequence[RowKey]
+    plan: ScanPlan,
+    reading: _Reading,
+    found: Found,
+    handles: Sequence[int],
+    wanted: Sequence[RowKey],
+    stop: threading.Event,
 ) -> dict[RowKey, FetchedRow]:
     """Read the candidates again; a file that changed meanwhile makes all of them uncertain."""
     fetcher = Fetcher(plan, reading.files, [item for items in found.placed for item in items], handles)
     try:
-        return fetcher.fetch(wanted)
+        return fetcher.fetch(wanted, stop)
     except InputError as error:
         found.fetch_error = error
         return {}
-    finally:
-        fetcher.close()

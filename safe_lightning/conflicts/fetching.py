@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,13 +19,15 @@ from safe_lightning.conflicts.prepared_files import (
     open_file,
     place_of,
     skip_bytes,
+    unpacked_blocks,
     with_end,
 )
-from safe_lightning.conflicts.scan_model import RowPlace
+from safe_lightning.conflicts.read_ahead import read_ahead
+from safe_lightning.conflicts.scan_model import RowPlace, ScanStopped
 from safe_lightning.conflicts.scan_plan import ScanPlan, bound_columns
 from safe_lightning.conflicts.segments import PlacedSegment
 from safe_lightning.conflicts.slow_path import FieldReader, HandedRow, KeyMaker, handed_rows
-from safe_lightning.source.compression import read_blocks
+from safe_lightning.conflicts.threads import run_threads
 from safe_lightning.source.findings import InputError
 from safe_lightning.source.rows import Field
 
@@ -36,6 +39,9 @@ class RowKey(NamedTuple):
 
     worker: int
     row: int
+
+
+_Wanted = tuple[PlacedSegment, list[RowKey]]
 
 
 class FetchedRow:
@@ -97,13 +103,12 @@ class FetchedRow:
 
 
 class Fetcher:
-    """Reads rows again that workers have numbered. Close it afterwards."""
+    """Reads rows again that workers have numbered. It can be asked once the workers are done."""
 
     def __init__(
         self, plan: ScanPlan, files: Sequence[PreparedFile], placed: Iterable[PlacedSegment], handles: Sequence[int]
     ) -> None:
         self._plan = plan
-        self._kernel = plan.kernel
         self._files = files
         self._segments: dict[int, list[PlacedSegment]] = defaultdict(list)
         for item in placed:
@@ -113,33 +118,68 @@ class Fetcher:
             items.sort(key=lambda item: item.segment.first_row)
         self._starts = {worker: [item.segment.first_row for item in items] for worker, items in self._segments.items()}
         self._places = [plan.kernel.places(handle) for handle in handles]
-        self._capture = self._new_capture()
 
-    def _new_capture(self) -> int:
-        """Make a scan that only hands out rows; its partitions stay empty."""
-        struct = Plan.from_buffer_copy(self._plan.struct)
-        struct.keys, struct.partition_bits, struct.pool_bytes, struct.huge_pages = 0, 1, 0, 0
-        return self._kernel.new(struct, -1)
+    def fetch(self, keys: Iterable[RowKey], stop: threading.Event) -> dict[RowKey, FetchedRow]:
+        """Read the rows again, each file in its order and several at once.
 
-    def close(self) -> None:
-        """Give the memory back."""
-        self._kernel.free(self._capture)
+        Raises InputError if a file is not what it was, ScanStopped once ``stop`` is set.
+        """
+        jobs = iter(sorted(self._by_file(keys).items()))
+        fetched: dict[RowKey, FetchedRow] = {}
+        lock = threading.Lock()
 
-    def fetch(self, keys: Iterable[RowKey]) -> dict[RowKey, FetchedRow]:
-        """Read the rows again, file by file in their order. Raises InputError if a file is not what it was."""
+        def work() -> None:
+            with _Rereader(self._plan, self._places, stop) as reader:
+                while True:
+                    with lock:
+                        number, wanted = next(jobs, (-1, []))
+                    if number < 0:
+                        return
+                    found = reader.read(self._files[number], wanted)
+                    with lock:
+                        fetched.update(found)
+
+        run_threads([work] * max(self._plan.options.threads, 1))
+        return fetched
+
+    def _by_file(self, keys: Iterable[RowKey]) -> dict[int, list[_Wanted]]:
         by_segment: dict[tuple[int, int], list[RowKey]] = defaultdict(list)
         for key in sorted(set(keys)):
             by_segment[key.worker, bisect_right(self._starts[key.worker], key.row) - 1].append(key)
-        by_file: dict[int, list[tuple[PlacedSegment, list[RowKey]]]] = defaultdict(list)
+        by_file: dict[int, list[_Wanted]] = defaultdict(list)
         for (worker, place), rows in by_segment.items():
             item = self._segments[worker][place]
             by_file[item.segment.file].append((item, rows))
+        return by_file
+
+
+class _Rereader:
+    """One thread's reading: the kernel with nothing to do but to hand out rows."""
+
+    def __init__(self, plan: ScanPlan, places: list[Sequence[Place]], stop: threading.Event) -> None:
+        self._plan = plan
+        self._kernel = plan.kernel
+        self._places = places
+        self._stop = stop
+        struct = Plan.from_buffer_copy(plan.struct)
+        struct.keys, struct.partition_bits, struct.pool_bytes, struct.huge_pages = 0, 1, 0, 0
+        self._capture = self._kernel.new(struct, -1)
+
+    def __enter__(self) -> _Rereader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._kernel.free(self._capture)
+
+    def read(self, file: PreparedFile, wanted: Iterable[_Wanted]) -> dict[RowKey, FetchedRow]:
+        """Read the rows wanted of a file. Raises InputError and ScanStopped."""
         fetched: dict[RowKey, FetchedRow] = {}
-        for number, wanted in sorted(by_file.items()):
-            file = self._files[number]
-            for item, rows in wanted:
-                fetched.update(self._of_segment(file, item, rows))
-            check_unchanged(file)
+        for item, rows in wanted:
+            for key, row in self._of_segment(file, item, rows):
+                fetched[key] = row
+                if self._stop.is_set():
+                    raise ScanStopped
+        check_unchanged(file)
         return fetched
 
     def _of_segment(
@@ -199,8 +239,10 @@ class Fetcher:
         self._kernel.begin(handle, -1, item.segment.start, UNLIMITED, UNLIMITED)
         left = iter(keys)
         count = 0
-        blocks = read_blocks(file.source.path, file.source.compression, file.source.name)
+        blocks = read_ahead(unpacked_blocks(file))
         for block, is_final in with_end(skip_bytes(blocks, item.segment.start)):
+            if self._stop.is_set():
+                raise ScanStopped
             rest, status = block, Status.MORE
             while status is Status.MORE and (rest or is_final):
                 status, taken = reader.push(handle, rest, is_final)

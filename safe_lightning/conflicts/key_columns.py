@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 
 from safe_lightning.conflicts.charsets import check_of
@@ -26,6 +25,7 @@ from safe_lightning.core.columns import (
     ColumnType,
     KeyMode,
 )
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.source.rows import Field
 
 HARD_CHARACTER = 1 << 31
@@ -104,6 +104,12 @@ class KernelColumns:
             struct.flags = ColumnFlag.UNSIGNED if kind.unsigned else 0
         elif kind.name in DATE_TYPES:
             self._fill_date(struct, kind, mode)
+        elif kind.name == "time":
+            struct.form, struct.scale = Form.TIME, kind.fsp
+        elif kind.name in ("float", "double") and kind.scale is None:
+            struct.form = Form.FLOAT
+            struct.flags = ColumnFlag.UNSIGNED if kind.unsigned else 0
+            struct.flags |= ColumnFlag.IS_SINGLE if kind.name == "float" else 0
         elif kind.name in BYTE_TYPES or (kind.name in CHARACTER_TYPES and kind.charset == "binary"):
             struct.form, struct.size_most = Form.BYTES, size_of(kind)
             struct.flags = ColumnFlag.ZERO_FILLED if kind.name in ("binary", "char") else 0

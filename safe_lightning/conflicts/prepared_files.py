@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import FileIO
 from itertools import islice
 
@@ -13,6 +13,7 @@ from safe_lightning.conflicts.dialects import csv_dialect, sql_dialect
 from safe_lightning.conflicts.kernel.binding import Dialect
 from safe_lightning.conflicts.key_columns import KeyColumn
 from safe_lightning.conflicts.scan_model import KeyScan
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.source.compression import read_blocks
 from safe_lightning.source.csv_reader import CsvReader
@@ -23,6 +24,7 @@ from safe_lightning.source.findings import InputError
 from safe_lightning.source.mapping import ColumnMapping, Missing, Origin, UnknownColumns, map_columns
 from safe_lightning.source.opening import RowReader, open_rows
 from safe_lightning.source.parquet_reader import ParquetReader
+from safe_lightning.source.raw_bytes import Heard, ignore_bytes, read_raw
 from safe_lightning.source.rows import Field, Row
 from safe_lightning.source.schema_model import ColumnDefinition, DefaultKind
 from safe_lightning.source.sql_reader import SqlReader
@@ -153,7 +155,7 @@ def _row_bytes(file: PreparedFile, first: Row) -> bytes:
     """Return the beginning of the first row, for a look at its quotes."""
     seen = b""
     with suppress(InputError):  # As above.
-        for block in skip_bytes(read_blocks(file.source.path, file.source.compression, file.source.name), first.offset):
+        for block in skip_bytes(unpacked_blocks(file), first.offset):
             seen += block
             if len(seen) > FIRST_BYTES:
                 break
@@ -189,12 +191,12 @@ def place_of(scan: KeyScan, file: PreparedFile, column: KeyColumn) -> int | None
     return place if isinstance(place, int) and place < fields else None
 
 
-def read_from(scan: KeyScan, file: PreparedFile, offset: int) -> Iterator[Row]:
+def read_from(scan: KeyScan, file: PreparedFile, offset: int, heard: Heard = ignore_bytes) -> Iterator[Row]:
     """Read rows with the reference reader from a row's start on; offsets count from there, lines too.
 
     Raises InputError whose place counts from there as well.
     """
-    blocks = _blocks_from(file, offset)
+    blocks = _blocks_from(file, offset, heard)
     if file.source.type is FileType.SQL:
         has_escapes = "NO_BACKSLASH_ESCAPES" not in scan.rules.sql_mode
         return iter(SqlReader(blocks, file.source.name, has_escapes, scan.rules.row_bytes_most))
@@ -206,14 +208,16 @@ def headless(scan: KeyScan) -> CsvRules:
     return replace(scan.rules.csv, header=False)
 
 
-def _blocks_from(file: PreparedFile, offset: int) -> Iterator[bytes]:
-    if not file.is_seekable:
-        yield from skip_bytes(read_blocks(file.source.path, file.source.compression, file.source.name), offset)
-        return
-    with file.source.path.open("rb") as stream:
-        stream.seek(offset)
-        while block := stream.read(1 << 18):
-            yield block
+def _blocks_from(file: PreparedFile, offset: int, heard: Heard) -> Iterator[bytes]:
+    if file.is_seekable:
+        yield from read_raw(file.source.path, file.source.name, heard, offset)
+    else:
+        yield from skip_bytes(unpacked_blocks(file, heard), offset)
+
+
+def unpacked_blocks(file: PreparedFile, heard: Heard = ignore_bytes) -> Iterator[bytes]:
+    """Read a file's content from its beginning; ``heard`` hears of the bytes that are read of the file itself."""
+    return read_blocks(file.source.path, file.source.compression, file.source.name, heard)
 
 
 def skip_bytes(blocks: Iterator[bytes], count: int) -> Iterator[bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from safe_lightning.conflicts.fetching import FetchedRow, RowKey
 from safe_lightning.conflicts.prepared_files import COULD_NOT_LOOK, PreparedFile
@@ -20,9 +19,11 @@ from safe_lightning.conflicts.search import KeyCandidates
 from safe_lightning.conflicts.segments import PlacedSegment, located_error
 from safe_lightning.conflicts.slow_path import KeyMaker
 from safe_lightning.conflicts.verify import as_conflict, conflicts_of
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.source.findings import InputError, SourceFinding
 
 ROWS_PER_EXAMPLE = 100
+_NOT_COMPARED = "so many hashes are equal that the rows could not be compared"
 
 
 @dataclass
@@ -106,6 +107,8 @@ def _key_result(
     is_estimate = not candidates.is_complete
     duplicate_keys = candidates.group_count if is_estimate else len(verified)
     duplicate_rows = candidates.row_count if is_estimate else sum(map(len, verified))
+    if is_estimate and not verified:
+        reasons.append(_NOT_COMPARED)
     status, reason = _status(errors, reasons, bool(verified))
     examples = sorted(verified, key=lambda rows: rows[0].order)[: plan.options.examples_most]
     return KeyResult(
@@ -118,6 +121,7 @@ def _key_result(
         tuple(as_conflict(plan, maker, key, rows, ROWS_PER_EXAMPLE) for rows in examples),
         is_estimate,
         len(verified),
+        candidates.words,
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 
 from safe_lightning.conflicts.canonical import Altered
 from safe_lightning.core.columns import KeyMode
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 from safe_lightning.source.files import SourceFile
 from safe_lightning.source.findings import SourceFinding
@@ -100,7 +101,7 @@ class KeyResult:
 
     ``duplicate_keys`` are the keys that occur more than once and ``duplicate_rows`` the rows that carry them. They
     are exact unless ``is_estimate``: then so many rows collide that only ``verified_keys`` were compared byte by
-    byte, and the counts are those of 64-bit hashes.
+    byte, and the counts are those of 64-bit hashes. ``entries`` are the rows looked at that have an entry in the key.
     """
 
     name: str
@@ -112,6 +113,7 @@ class KeyResult:
     examples: tuple[Conflict, ...] = ()
     is_estimate: bool = False
     verified_keys: int = 0
+    entries: int = 0
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from safe_lightning.conflicts.canonical import NotReproducible
-from safe_lightning.conflicts.kernel.binding import COLUMNS_MOST, KEYS_MOST, PARTS_MOST, KernelMissing, Plan
-from safe_lightning.conflicts.kernel.compiled import CompiledKernel
-from safe_lightning.conflicts.kernel.portable import PortableKernel
+from safe_lightning.conflicts.kernel.binding import COLUMNS_MOST, KEYS_MOST, PARTS_MOST, Plan
+from safe_lightning.conflicts.kernel.choice import choose_kernel
 from safe_lightning.conflicts.kernel.protocol import Kernel, RowReader
 from safe_lightning.conflicts.key_columns import KernelColumns, KeyColumn
 from safe_lightning.conflicts.literals import canonicalise_field
@@ -22,9 +20,11 @@ from safe_lightning.conflicts.prepared_files import (
 )
 from safe_lightning.conflicts.scan_model import MEBIBYTE, KeyScan, ScanOptions
 from safe_lightning.conflicts.zero_fields import null_field
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.source.file_rules import FileType
 from safe_lightning.source.mapping import Missing, Origin
 from safe_lightning.source.opening import open_rows
+from safe_lightning.source.raw_bytes import Heard, ignore_bytes
 from safe_lightning.source.rows import Row
 from safe_lightning.source.schema_model import KeyDefinition, TableDefinition
 
@@ -32,7 +32,6 @@ PARTITION_ROWS = 1 << 17  # so many words' bitmap stays in the L2 cache
 PARTITION_BITS = (4, 12)
 ROW_BYTES_LEAST = 16
 BLOCK_BITS_LEAST = 12  # what a device reads and writes at once
-NO_KERNEL = "none"
 EXPANSION = 4  # how much longer a compressed file may be
 HUGE_FROM_BYTES = 64 * MEBIBYTE
 
@@ -69,13 +68,13 @@ class ScanPlan:
         assert self.kernel.reader is not None
         return self.kernel.reader
 
-    def rows_from(self, file: PreparedFile, offset: int) -> Iterator[Row]:
+    def rows_from(self, file: PreparedFile, offset: int, heard: Heard = ignore_bytes) -> Iterator[Row]:
         """Read rows with the reference reader, of text from a row's start on, of Parquet all."""
         if file.ghost is not None:
             return iter([file.ghost])
         if file.source.type is FileType.PARQUET:
-            return iter(open_rows(file.source, self.scan.rules, wanted_columns(self.scan)))
-        return read_from(self.scan, file, offset)
+            return iter(open_rows(file.source, self.scan.rules, wanted_columns(self.scan), heard))
+        return read_from(self.scan, file, offset, heard)
 
 
 def bound_columns(plan: ScanPlan, file: PreparedFile) -> int:
@@ -132,18 +131,6 @@ def make_plan(scan: KeyScan, options: ScanOptions) -> ScanPlan:
     kernel_columns = KernelColumns(columns, scan.mode)
     struct = _struct(scan, options, keys, kernel_columns)
     return ScanPlan(scan, options, keys, columns, refused, choose_kernel(options.build), kernel_columns, struct)
-
-
-def choose_kernel(build: str | None) -> Kernel:
-    """Take the compiled kernel, or the portable one where none was built or "none" is asked for."""
-    if build == NO_KERNEL:
-        return PortableKernel()
-    try:
-        return CompiledKernel(build)
-    except KernelMissing:
-        if build is not None:
-            raise
-        return PortableKernel()
 
 
 def _struct(scan: KeyScan, options: ScanOptions, keys: Sequence[ActiveKey], columns: KernelColumns) -> Plan:

@@ -6,12 +6,13 @@ import os
 import threading
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from safe_lightning.conflicts.kernel.binding import Found
 from safe_lightning.conflicts.kernel.protocol import Kernel
 from safe_lightning.conflicts.scan_model import ScanStopped, SpillFailed
 from safe_lightning.conflicts.threads import run_threads
+from safe_lightning.core.lean_dataclass import dataclass
 
 BATCHES_PER_KEY = 32
 CANDIDATES_LEAST = 20_000
@@ -30,8 +31,8 @@ class KeyCandidates:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every group is here."""
-        return len(self.groups) == self.group_count
+        """Whether every row of every group is here."""
+        return sum(map(len, self.groups)) == self.row_count
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.source.findings import InputError, Level, SourceFinding
 
 
@@ -35,7 +36,8 @@ class Segment:
 
     Rows [first_row, stop_row) are the worker's numbers; ``lines`` counts the line feeds between start and stop;
     ``whole_rows`` of the rows were handed out whole. ``is_reference`` tells that the reference reader read it.
-    ``error`` has its line counted from the segment's start.
+    ``error`` has its line counted from the segment's start; where a row is at fault, ``error_row`` is its number and
+    ``cut_at`` its offset: the segment stops there. ``cut_rows`` of the rows from it on have numbers already.
     """
 
     file: int
@@ -50,6 +52,9 @@ class Segment:
     is_at_end: bool = False
     error: InputError | None = None
     error_line: int = 0
+    error_row: int | None = None
+    cut_at: int = 0
+    cut_rows: int = 0
     whole_rows: int = 0
     tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
     unknown_columns: dict[int, str] = field(default_factory=dict)

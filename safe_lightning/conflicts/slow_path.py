@@ -13,11 +13,13 @@ from safe_lightning.conflicts.canonical import ALTERATIONS, Canonical
 from safe_lightning.conflicts.kernel.binding import HardRow, Kind
 from safe_lightning.conflicts.key_columns import KeyColumn, Weighing
 from safe_lightning.conflicts.literals import FieldCanonicaliser, canonicalise_field
+from safe_lightning.conflicts.number_text import trim_space
 from safe_lightning.conflicts.prepared_files import PreparedFile, column_value, headless
 from safe_lightning.conflicts.scan_model import KeyScan
 from safe_lightning.source.csv_fields import field_decoder, quoted_run
 from safe_lightning.source.csv_reader import CsvReader
 from safe_lightning.source.file_rules import FileType
+from safe_lightning.source.findings import InputError
 from safe_lightning.source.rows import Field
 from safe_lightning.source.sql_reader import SqlReader
 
@@ -77,7 +79,7 @@ class FieldReader:
             return
         together: list[bytes] = []
         for text in texts:
-            if text.strip():
+            if trim_space(text):
                 together.append(text)
                 continue
             # A row of blanks is one by the end of the file only, so nothing may stand behind it; a row of nothing is
@@ -87,6 +89,10 @@ class FieldReader:
             content = text or b" " + self._end
             yield from (row.fields for row in CsvReader([content], headless(self._scan), self._file.source.name))
         yield from self._read(together)
+
+    def place_in_row(self, error: InputError) -> tuple[int, int]:
+        """Return the line and the byte of a row, from 0, where its error is: of SQL the literal, of CSV the row."""
+        return ((error.line or 1) - 1, error.offset or 0) if self._is_sql else (0, 0)
 
     @property
     def _has_escapes(self) -> bool:

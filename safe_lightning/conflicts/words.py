@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 
 from safe_lightning.conflicts.canonical import Canonical, NotReproducible
-from safe_lightning.conflicts.kernel.binding import UNLIMITED, Kind, Status
+from safe_lightning.conflicts.kernel.binding import UNLIMITED, Kind, Known, Status
+from safe_lightning.conflicts.kernel.protocol import Learner
 from safe_lightning.conflicts.prepared_files import NotKnown, PreparedFile, place_of
 from safe_lightning.conflicts.scan_model import SpillFailed
 from safe_lightning.conflicts.scan_plan import ScanPlan, bound_columns
@@ -25,6 +27,7 @@ class WordMaker:
         self._kernel = plan.kernel
         self._handle = handle
         self._maker = KeyMaker(plan.scan, plan.columns, plan.kernel_columns.weighings)
+        self._learner = plan.kernel.reader if isinstance(plan.kernel.reader, Learner) else None
 
     def hash(self, key: bytes) -> int:
         """Hash canonical bytes as the kernel does."""
@@ -40,31 +43,45 @@ class WordMaker:
         if not size_bytes:
             return
         address = self._plan.reader.hard_rows(self._handle)
-        rows = list(handed_rows(address, size_bytes, bound_columns(self._plan, file)))
-        whole = [row for row in rows if row.kind is Kind.ROW]
-        segment.whole_rows += len(whole)
-        for row, found in zip(whole, self._fields_of(file, fields, segment, whole), strict=True):
-            self.count_fields(file, segment, len(found), (row.offset, row.line))
-            self.add_fields(file, segment, row.row, (row.offset, row.line), found, row.columns)
+        rows = sorted(handed_rows(address, size_bytes, bound_columns(self._plan, file)), key=attrgetter("row"))
+        read = self._fields_of(fields, [row for row in rows if row.kind is Kind.ROW])
         for row in rows:
-            if row.kind is Kind.VALUE:
-                self._add_values(file, fields, segment, row)
+            try:
+                self._take(file, fields, segment, row, read)
+            except InputError as error:
+                line, offset = fields.place_in_row(error)
+                segment.error_line, segment.error_row = row.line + line, row.row
+                segment.cut_at = row.offset
+                raise InputError(error.code, error.reason, file.source.name, 1, row.offset + offset) from error
 
-    def _fields_of(
-        self, file: PreparedFile, fields: FieldReader, segment: Segment, rows: Sequence[HandedRow]
-    ) -> list[list[Field]]:
+    def _take(
+        self,
+        file: PreparedFile,
+        fields: FieldReader,
+        segment: Segment,
+        row: HandedRow,
+        read: Mapping[int, list[Field]],
+    ) -> None:
+        if row.kind is Kind.VALUE:
+            self._add_values(file, fields, segment, row)
+            return
+        found = read[row.row] if row.row in read else self._fields_alone(fields, row)
+        segment.whole_rows += 1
+        self.count_fields(file, segment, len(found), (row.offset, row.line))
+        self.add_fields(file, segment, row.row, (row.offset, row.line), found, row.columns)
+
+    @staticmethod
+    def _fields_of(fields: FieldReader, rows: Sequence[HandedRow]) -> dict[int, list[Field]]:
+        """Read rows together; none where one of them is wrong."""
         try:
-            return list(fields.rows([row.text for row in rows]))
+            found = fields.rows([row.text for row in rows])
+            return {row.row: read for row, read in zip(rows, found, strict=True)}
         except InputError:
-            pass
-        return [self._fields_alone(file, fields, segment, row) for row in rows]
+            return {}
 
-    def _fields_alone(self, file: PreparedFile, fields: FieldReader, segment: Segment, row: HandedRow) -> list[Field]:
-        try:
-            (found,) = fields.rows([row.text])
-        except InputError as error:
-            segment.error_line = row.line
-            raise InputError(error.code, error.reason, file.source.name, 1, row.offset) from error
+    @staticmethod
+    def _fields_alone(fields: FieldReader, row: HandedRow) -> list[Field]:
+        (found,) = fields.rows([row.text])
         return found
 
     def count_fields(
@@ -88,9 +105,8 @@ class WordMaker:
             try:
                 value = fields.value(row.text[start : start + size])
             except ValueError as error:
-                segment.error_line = row.line
-                raise InputError("charset", str(error), file.source.name, 1, row.offset) from error
-            return self._maker.cast(file, column, value)
+                raise InputError("charset", str(error), file.source.name) from error
+            return self._learnt(column, value, self._maker.cast(file, column, value))
 
         self._add(segment, row.row, (row.offset, row.line), row.columns, canonical)
 
@@ -104,7 +120,24 @@ class WordMaker:
         columns: int = UNLIMITED,
     ) -> None:
         """Add the words of a row that is read: of all keys, or those that have one of the columns (a bit each)."""
-        self._add(segment, row, place, columns, lambda column: self._maker.of_fields(file, found, column))
+
+        def canonical(column: int) -> Canonical:
+            field = self._maker.field(file, found, column)
+            return self._learnt(column, field, self._maker.cast(file, column, field))
+
+        self._add(segment, row, place, columns, canonical)
+
+    def _learnt(self, column: int, field: Field, canonical: Canonical) -> Canonical:
+        """Let the kernel know what a field means, if nothing has to be said about each row that has it."""
+        is_silent = canonical.key is not None and not canonical.altered and not canonical.refused
+        if self._learner is None or not is_silent:
+            return canonical
+        assert canonical.key is not None
+        if isinstance(field, bytes):
+            self._learner.learn(self._handle, column, Known.TEXT, field, self.hash(canonical.key))
+        elif isinstance(field, int):
+            self._learner.learn(self._handle, column, Known.INTEGER, b"%d" % field, self.hash(canonical.key))
+        return canonical
 
     def _add(
         self, segment: Segment, row: int, place: tuple[int, int], columns: int, canonical: Callable[[int], Canonical]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from safe_lightning.conflicts.canonical import NotReproducible
-from safe_lightning.conflicts.kernel.binding import Dialect, Status, Where
+from safe_lightning.conflicts.kernel.binding import UNLIMITED, Dialect, Status, Where
 from safe_lightning.conflicts.prepared_files import (
     NotKnown,
     PreparedFile,
@@ -14,6 +14,7 @@ from safe_lightning.conflicts.prepared_files import (
     open_file,
     place_of,
     skip_bytes,
+    unpacked_blocks,
     with_end,
 )
 from safe_lightning.conflicts.read_ahead import read_ahead
@@ -22,13 +23,39 @@ from safe_lightning.conflicts.scan_plan import ScanPlan
 from safe_lightning.conflicts.segments import RangeJob, ReadRange, Segment
 from safe_lightning.conflicts.slow_path import FieldReader
 from safe_lightning.conflicts.words import WordMaker, check_status
-from safe_lightning.source.compression import read_blocks
 from safe_lightning.source.findings import InputError
 
 STEP_BYTES = 8 << 20
 REFERENCE_ROWS = 256
 """So many rows the reference reader takes where the kernel stopped, before the kernel goes on."""
 Progress = Callable[[int], None]
+
+
+class FileProgress:
+    """Tells of each byte of a range once, however often it is read."""
+
+    def __init__(self, progress: Progress, limit: int = UNLIMITED) -> None:
+        self._progress = progress
+        self._limit = limit
+        self._at = 0
+        self._told: int | None = None
+
+    def begin(self, start: int = 0) -> None:
+        """Begin to read at a byte, the first time that of the range."""
+        self._at = start
+        self._told = start if self._told is None else self._told
+
+    def __call__(self, count: int) -> None:
+        """Hear of so many more bytes."""
+        self.stand_at(self._at + count)
+
+    def stand_at(self, offset: int) -> None:
+        """Hear that all bytes up to here are done."""
+        self._at = offset
+        done = min(offset, self._limit)
+        if self._told is not None and done > self._told:
+            self._progress(done - self._told)
+            self._told = done
 
 
 class Worker:
@@ -42,6 +69,7 @@ class Worker:
         self._progress = progress
         self.handle = self._kernel.new(plan.struct, spill_file)
         self._words = WordMaker(plan, self.handle)
+        self._heard = FileProgress(progress)
         self._unknown: dict[int, str] = {}
 
     def close(self) -> None:
@@ -56,6 +84,7 @@ class Worker:
         """Read one range, or a whole file that cannot be cut. Errors in the file end up in the last segment."""
         segments: list[Segment] = []
         fields = FieldReader(self._plan.scan, file)
+        self._heard = FileProgress(self._progress, job.limit)
         start, is_stream = job.start, not file.is_seekable
         has_dialect = file.dialect is not None and self._kernel.reader is not None
         if has_dialect:
@@ -125,6 +154,9 @@ class Worker:
         segment.unknown_columns |= self._unknown
         where = self.where()
         segment.stop, segment.stop_row, segment.lines = where.offset, where.next_row, where.lines
+        if segment.error is not None and segment.error_row is not None:
+            segment.stop, segment.stop_row = segment.cut_at, segment.error_row
+            segment.cut_rows = where.next_row - segment.error_row
         self._count_regular(file, segment)
         return segment
 
@@ -139,13 +171,12 @@ class Worker:
         with open_file(file) as stream:
             size = file.identity.size_bytes
             self._kernel.begin(self.handle, stream.fileno(), segment.start, limit, size)
-            done = segment.start
+            self._heard.begin(segment.start)
             while True:
                 status = self._plan.reader.step(self.handle, STEP_BYTES)
                 where = self.where()
                 self._words.take_handed(file, fields, segment, where.hard_bytes)
-                self._progress(max(0, where.offset - done))
-                done = max(done, where.offset)
+                self._heard.stand_at(where.offset)
                 if self._is_over(status, segment, file):
                     return
 
@@ -159,7 +190,8 @@ class Worker:
         return status is not Status.MORE or segment.error is not None
 
     def _read_stream(self, file: PreparedFile, fields: FieldReader, segment: Segment, _limit: int) -> None:
-        for piece, is_final in with_end(skip_bytes(read_ahead(_blocks(file)), segment.start)):
+        self._heard.begin()
+        for piece, is_final in with_end(skip_bytes(read_ahead(unpacked_blocks(file, self._heard)), segment.start)):
             rest = piece
             while True:
                 status, taken = self._plan.reader.push(self.handle, rest, is_final)
@@ -193,7 +225,8 @@ class Worker:
         return segment
 
     def _read_reference(self, file: PreparedFile, segment: Segment, limit: int, rows_most: int | None) -> None:
-        for count, row in enumerate(self._plan.rows_from(file, segment.start)):
+        self._heard.begin(segment.start if file.is_seekable else 0)
+        for count, row in enumerate(self._plan.rows_from(file, segment.start, self._heard)):
             offset, line = segment.start + row.offset, row.line - 1
             if offset >= limit or count == rows_most:
                 segment.stop, segment.lines, segment.is_at_end = offset, line, offset >= limit
@@ -204,7 +237,3 @@ class Worker:
             self._words.count_fields(file, segment, len(row.fields), (offset, line))
             self._words.add_fields(file, segment, number, (offset, line), row.fields)
         segment.stop, segment.is_at_end = max(file.identity.size_bytes, segment.start), True
-
-
-def _blocks(file: PreparedFile) -> Iterator[bytes]:
-    return read_blocks(file.source.path, file.source.compression, file.source.name)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from safe_lightning.core.columns import Backend
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.redact import redact_argv
 from safe_lightning.scan.model import KeyStatus, Scan, Why
 
@@ -76,6 +76,12 @@ def conflict_block(scan: Scan, backend: Backend) -> tuple[str, ...]:
 def recommendation(scan: Scan) -> str:
     """Say in a sentence or two what would be best."""
     examples = [one for table in scan.tables for key in table.keys for one in key.examples]
+    if any(place.offset is None for one in examples for place in one.rows):
+        return (
+            "Some rows have a key that stands in the target already. Take them out of the source, or out of the target "
+            "first; the strategies below are told for duplicates within the source, and none of them was tried on rows "
+            "that were there before."
+        )
     if examples and all(one.why is Why.IDENTICAL_ROWS for one in examples):
         return (
             "All examples are rows that stand in the source twice, alike in every field: which of them stays makes no "

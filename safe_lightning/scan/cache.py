@@ -6,11 +6,12 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from safe_lightning import __version__
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 from safe_lightning.scan.model import (
     Example,
@@ -34,7 +35,7 @@ WORTH_SECONDS = 2.0
 def fingerprint(plan: ScanPlan, options: ScanOptions) -> str:
     """Sum up everything that decides a scan: files with sizes and times, definitions, modes, limits, our version."""
     parts: list[object] = [__version__, options.mode, options.sample_fraction, options.limits, plan.notes]
-    parts += [options.max_duration_seconds, plan.source.folder, plan.source.findings]
+    parts += [plan.is_collation_assumed, options.max_duration_seconds, plan.source.folder, plan.source.findings]
     for table in plan.tables:
         parts += [table.request, table.unknown, table.findings]
         for file in table.source.files:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from safe_lightning.scan.model import Engine, Limits, TableScanRequest
-from safe_lightning.scan.reference import ReferenceEngine
 
 _TINY_BYTES = 256 << 10
 """Below this the reference has ended before the kernel is loaded."""
 
 
 def choose_engine(request: TableScanRequest, limits: Limits) -> Engine:
-    """Choose an engine for a table. Reads the head of its files where that decides."""
+    """Choose an engine for a table, and load it only then. Reads the head of the table's files where that decides."""
+    from safe_lightning.scan.reference import ReferenceEngine
+
     if sum(file.size_bytes for file in request.files) <= _TINY_BYTES:
         return ReferenceEngine()
     from safe_lightning.scan.fast import FastEngine, needs_reference

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from safe_lightning.conflicts.engine import scan_table
 from safe_lightning.conflicts.scan_model import Conflict, CountedFinding, KeyResult, KeyScan, KeyStatus, TableResult
 from safe_lightning.conflicts.scan_model import ScanOptions as FastOptions
 from safe_lightning.conflicts.scan_model import ScanStopped as FastStopped
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.scan.model import (
@@ -25,11 +27,15 @@ from safe_lightning.scan.model import (
     Watch,
 )
 from safe_lightning.scan.reference import ReferenceEngine
+from safe_lightning.scan.values import zero_makes_id
 from safe_lightning.source.files import SourceFile
 from safe_lightning.source.findings import InputError, SourceFinding
 from safe_lightning.source.mapping import ROW_ID
 from safe_lightning.source.opening import open_rows
 from safe_lightning.source.schema_model import KeyDefinition
+
+_GRACE_SECONDS = 10.0
+_ZERO_IDS = "the target makes ids of its own"
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class FastEngine:
         """Scan a table, and once more by the reference for keys that only that can tell."""
         keys = tuple(_definition(request, key) for key in request.keys if key.not_checked is None)
         found = self._found(request, keys, limits, watch)
-        left = [key.key for key in found.keys if key.not_checked is not None and key.key.not_checked is None]
+        left = [key.key for key in found.keys if _is_for_reference(key)]
         if not left or found.rows == 0:
             return found
         finer = ReferenceEngine().scan(replace(request, keys=tuple(left)), limits, _Quiet(watch))
@@ -61,20 +67,30 @@ class FastEngine:
         )
         ending = _Ending(request, watch)
         try:
-            result = scan_table(scan, _options(limits), ending.advance, ending.stop)
+            result = scan_table(scan, _options(limits), ending.advance, ending.stop, ending.enough)
         except FastStopped:
             reason = ending.reason or ScanStopped("the scan was stopped")
             keys_left = tuple(KeyFound(key, not_checked=str(reason)) for key in request.keys)
             return TableFound(0, keys_left, unread=str(reason), is_stopped=True)
-        return _table_found(request, result, limits)
+        found = _table_found(request, result, limits)
+        return replace(found, unread=str(ending.reason), is_stopped=True) if ending.reason else found
+
+
+def _is_for_reference(key: KeyFound) -> bool:
+    return key.not_checked is not None and key.key.not_checked is None and not key.is_out_of_space
 
 
 class _Ending:
-    """Carries the watch's word to the engine's threads: it stops them by an event, never by an exception."""
+    """Carries the watch's word to the engine's threads: it stops them by an event, never by an exception.
+
+    Where the time is over, what was begun is read to its end, unless that takes too long.
+    """
 
     def __init__(self, request: TableScanRequest, watch: Watch) -> None:
         self.stop = threading.Event()
+        self.enough = threading.Event()
         self.reason: ScanStopped | None = None
+        self._until = 0.0
         self._request = request
         self._watch = watch
         self._lock = threading.Lock()
@@ -84,8 +100,11 @@ class _Ending:
             try:
                 self._watch.advance(self._request.table, bytes_read)
             except ScanStopped as reason:
-                self.reason = reason
-                self.stop.set()
+                self.reason = self.reason or reason
+                self._until = self._until or time.monotonic() + _GRACE_SECONDS
+                self.enough.set()
+                if not reason.is_time_over or time.monotonic() > self._until:
+                    self.stop.set()
 
 
 @dataclass(frozen=True)
@@ -115,21 +134,50 @@ def _definition(request: TableScanRequest, key: KeyRequest) -> KeyDefinition:
 def _table_found(request: TableScanRequest, result: TableResult, limits: Limits) -> TableFound:
     numbers = {file.name: number for number, file in enumerate(request.files)}
     by_name = {key.name: key for key in result.keys}
+    # A table whose words did not fit has no file in its answer.
+    is_out_of_space = not result.files and bool(request.files)
     keys = tuple(
         KeyFound(key, not_checked=key.not_checked)
         if key.name not in by_name
-        else _key_found(key, by_name[key.name], numbers, limits)
+        else KeyFound(key, not_checked=_ZERO_IDS)
+        if _has_zero_ids(request, key, by_name[key.name]) or _has_null_ids(request, key, by_name[key.name], result)
+        else _key_found(key, by_name[key.name], numbers, limits, request.existing, is_out_of_space)
         for key in request.keys
     )
+    existing = request.files[request.existing].name if request.existing is not None else None
     errors = [file.error for file in result.files if file.error is not None]
     findings = [*errors, *map(_counted, result.findings)]
-    findings = [replace(found, table=request.table) for found in findings]
-    return TableFound(result.rows, keys, tuple(findings), errors[0].message if errors else None)
+    findings = [replace(found, table=request.table) for found in findings if found.file != existing]
+    rows = sum(file.rows for file in result.files if file.name != existing)
+    return TableFound(rows, keys, tuple(findings), errors[0].message if errors else None)
 
 
-def _key_found(key: KeyRequest, result: KeyResult, numbers: dict[str, int], limits: Limits) -> KeyFound:
+def _has_zero_ids(request: TableScanRequest, key: KeyRequest, result: KeyResult) -> bool:
+    """Tell whether rows share a 0 that the target replaces by an id: the engine knows nothing of ids."""
+    columns = request.definition.columns
+    parts = [at for at, (place, _) in enumerate(key.parts) if zero_makes_id(columns[place], request.mode)]
+    return any(one.rows[0].stored[at] == b"0" for one in result.examples for at in parts)
+
+
+def _has_null_ids(request: TableScanRequest, key: KeyRequest, result: KeyResult, table: TableResult) -> bool:
+    """Tell whether some rows bring an id and some a NULL, which gets one: a row without an entry in a key of ids."""
+    columns = [request.definition.columns[place] for place, _ in key.parts]
+    if not any(column.auto for column in columns) or any(column.is_nullable for column in columns if not column.auto):
+        return False
+    is_refused = any(counted.finding.code == "refused-key" for counted in table.findings)
+    return not is_refused and table.sample_fraction == 1 and 0 < result.entries < table.rows
+
+
+def _key_found(
+    key: KeyRequest,
+    result: KeyResult,
+    numbers: dict[str, int],
+    limits: Limits,
+    existing: int | None,
+    is_out_of_space: bool,
+) -> KeyFound:
     if result.status is KeyStatus.NOT_CHECKED:
-        return KeyFound(key, not_checked=result.reason or "its keys could not be told")
+        return KeyFound(key, not_checked=result.reason or "its keys could not be told", is_out_of_space=is_out_of_space)
     doubt = None
     if result.is_estimate:
         doubt = (
@@ -137,6 +185,10 @@ def _key_found(key: KeyRequest, result: KeyResult, numbers: dict[str, int], limi
             "those of hashes"
         )
     groups = tuple(_group(one, numbers, limits) for one in result.examples)
+    met = tuple(group for group in groups if group.places[0].file != existing)
+    if len(met) < len(groups):
+        # Groups come in the order of their first rows, so that here are all with a row of the source.
+        return KeyFound(key, len(met), sum(group.count for group in met), met, doubt=doubt)
     return KeyFound(key, result.duplicate_keys, result.duplicate_rows, groups, doubt=doubt)
 
 

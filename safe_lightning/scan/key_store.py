@@ -28,10 +28,14 @@ class Duplicates(NamedTuple):
 
 
 class KeyStore:
-    """All keys of one key definition. Every method may raise OSError where the disk is full."""
+    """All keys of one key definition. Every method may raise OSError where the disk is full.
 
-    def __init__(self, budget_bytes: int, spill_dir: Path | None = None) -> None:
+    ``existing`` is the file, added last, whose rows stand in the target: their keys count where other rows have them.
+    """
+
+    def __init__(self, budget_bytes: int, spill_dir: Path | None = None, existing: int | None = None) -> None:
         self._budget_bytes = budget_bytes
+        self._existing = existing
         self._spill_dir = spill_dir
         self._held: list[bytearray] = [bytearray() for _ in range(_PARTITIONS)]
         self._held_bytes = 0
@@ -80,8 +84,9 @@ class KeyStore:
 
     def _counts(self, number: int) -> dict[bytes, int]:
         counts: dict[bytes, int] = {}
-        for key, _ in self._records(number):
-            counts[key] = counts.get(key, 0) + 1
+        for key, place in self._records(number):
+            if place.file != self._existing or key in counts:
+                counts[key] = counts.get(key, 0) + 1
         return {key: count for key, count in counts.items() if count > 1}
 
     def _groups(

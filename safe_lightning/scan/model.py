@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from safe_lightning.core.columns import KeyMode
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 from safe_lightning.source.files import SourceFile
 from safe_lightning.source.findings import SourceFinding
@@ -45,6 +46,7 @@ class Why(StrEnum):
     UNDER_COLLATION = "under-collation"
     TRUNCATED = "truncated"
     DEFAULTED = "defaulted"
+    IN_TARGET = "in-target"
     NOT_READ_AGAIN = "not-read-again"
 
 
@@ -55,13 +57,17 @@ WHY_WORDS = {
     Why.UNDER_COLLATION: "equal only under the column's collation",
     Why.TRUNCATED: "equal only because the key is cut to its length",
     Why.DEFAULTED: "equal because a missing value gets its default",
+    Why.IN_TARGET: "the target already has a row with this key",
     Why.NOT_READ_AGAIN: "the rows could not be read a second time",
 }
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a row begins: file (relative to the source folder), line, byte, and number of the row, from 1."""
+    """Where a row begins: file (relative to the source folder), line, byte, and number of the row, from 1.
+
+    A row that stands in the target already has the table's name, after the word target, for a file, and nothing else.
+    """
 
     file: str
     line: int | None = None
@@ -117,6 +123,12 @@ class TableScan:
 _WORST_FIRST = (KeyStatus.CONFLICTS, KeyStatus.INPUT_ERROR, KeyStatus.NOT_CHECKED)
 
 
+def worst_first(tables: Sequence[TableScan]) -> list[TableScan]:
+    """Return tables in the order in which somebody wants to hear of them."""
+    ranks = (*_WORST_FIRST, KeyStatus.CLEAN)
+    return sorted(tables, key=lambda table: ranks.index(table.status))
+
+
 @dataclass(frozen=True)
 class Scan:
     """A whole source. ``findings`` belong to no table; ``notes`` say what was assumed and why."""
@@ -150,7 +162,10 @@ class KeyRequest:
 
 @dataclass(frozen=True)
 class TableScanRequest:
-    """Everything an engine must know of one target table."""
+    """Everything an engine must know of one target table.
+
+    ``existing`` is the number of the file that holds the target's own rows, always the last; None where none does.
+    """
 
     table: TableName
     files: tuple[SourceFile, ...]
@@ -159,6 +174,7 @@ class TableScanRequest:
     mode: KeyMode
     rules: ReadingRules
     ignored: tuple[str, ...] = ()
+    existing: int | None = None
 
 
 @dataclass(frozen=True)
@@ -209,7 +225,11 @@ class Group:
 
 @dataclass(frozen=True)
 class KeyFound:
-    """What an engine found of a key. ``not_checked`` says why nothing is known, ``doubt`` why it is not all."""
+    """What an engine found of a key. ``not_checked`` says why nothing is known, ``doubt`` why it is not all.
+
+    ``is_out_of_space`` tells of a key that is not checked that a part of its values would fit; ``fraction`` is the
+    share that was looked at.
+    """
 
     key: KeyRequest
     duplicate_keys: int = 0
@@ -217,6 +237,8 @@ class KeyFound:
     groups: tuple[Group, ...] = ()
     not_checked: str | None = None
     doubt: str | None = None
+    is_out_of_space: bool = False
+    fraction: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -244,12 +266,16 @@ Progress = Callable[[TableName, int, int], None]
 
 @dataclass(frozen=True)
 class ScanOptions:
-    """What a policy or a command line asks of a scan."""
+    """What a policy or a command line asks of a scan.
+
+    ``new_collation`` is believed before the target is asked, ``assumed_collation`` where it says nothing.
+    """
 
     mode: ScanMode = ScanMode.EXACT
     sample_fraction: float = 0.05
     max_duration_seconds: float = 0.0
     limits: Limits = field(default_factory=Limits)
     new_collation: bool | None = None
+    assumed_collation: bool | None = None
     time_zone: str = ""
     tables: tuple[str, ...] = ()

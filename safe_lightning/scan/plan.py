@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from safe_lightning.core.columns import CHARACTER_TYPES, KeyMode
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tablefilter import parse_filter
 from safe_lightning.core.tables import TableName
 from safe_lightning.lightning.task_file import section, text_of
@@ -25,6 +25,9 @@ from safe_lightning.source.schema_model import KeyDefinition, TableDefinition
 from safe_lightning.source.schema_tokens import SchemaError
 from safe_lightning.source.settings import SourceSettings
 
+if TYPE_CHECKING:
+    from safe_lightning.scan.existing_rows import RowsOfTarget
+
 AskTarget = Callable[[Sequence[TableName]], TargetFacts]
 
 _FROM_TARGET = "the target's own definition"
@@ -34,22 +37,33 @@ _UNKNOWN = "no definition"
 
 @dataclass(frozen=True)
 class PlannedTable:
-    """A table of the source: a request where its definition is known, else the reason why not."""
+    """A table of the source: a request where its definition is known, else the reason why not.
+
+    ``existing`` is the target's definition as it was sent, "" where the table does not exist there.
+    """
 
     source: SourceTable
     request: TableScanRequest | None
     basis: str
     unknown: str = ""
     findings: tuple[SourceFinding, ...] = ()
+    existing: str = ""
 
 
 @dataclass(frozen=True)
 class ScanPlan:
-    """All tables of a source; ``notes`` say what was assumed."""
+    """All tables of a source; ``notes`` say what was assumed, ``unreachable`` why the target was not asked.
+
+    ``target`` is set where its rows count as well. ``is_collation_assumed`` tells that keys have texts and nobody says
+    whether the new collation framework is on.
+    """
 
     source: Source
     tables: tuple[PlannedTable, ...]
     notes: tuple[str, ...] = ()
+    unreachable: str = ""
+    target: RowsOfTarget | None = None
+    is_collation_assumed: bool = False
 
     @property
     def bytes(self) -> int:
@@ -62,13 +76,17 @@ def plan_scan(settings: SourceSettings, options: ScanOptions, ask: AskTarget) ->
     source = settings.discover()
     tables = [table for table in source.tables if _is_wanted(table.table, options)]
     facts = ask([table.table for table in tables]) if tables else TargetFacts()
-    mode, assumed = _mode(settings, options, facts)
+    answers = (options.new_collation, facts.new_collation, options.assumed_collation)
+    new_collation = next((answer for answer in answers if answer is not None), None)
+    zone, zone_note = _time_zone(settings.config, options.time_zone, facts)
+    mode = KeyMode(settings.sql_mode, new_collation is not False, zone, settings.backend)
     rules = CharsetRules(mode.new_collation, facts.utf8mb4_collation or "utf8mb4_bin")
     planner = _Planner(source, settings, mode, rules, facts, settings.reading_rules())
     planned = tuple(planner.table(table) for table in tables if not table.is_view)
     notes = [f"The target was not asked: {facts.unreachable}."] if facts.unreachable else []
-    notes += [note for types, note in assumed.items() if _has_key_of(planned, types)]
-    return ScanPlan(source, planned, tuple(notes))
+    notes += [zone_note] if zone_note and _has_key_of(planned, _TIMES) else []
+    is_assumed = new_collation is None and _has_key_of(planned, _TEXTS)
+    return ScanPlan(source, planned, tuple(notes), facts.unreachable, is_collation_assumed=is_assumed)
 
 
 def _is_wanted(table: TableName, options: ScanOptions) -> bool:
@@ -88,24 +106,6 @@ def _has_key_of(tables: Sequence[PlannedTable], types: frozenset[str]) -> bool:
         for key in request.keys
         for place, _ in key.parts
     )
-
-
-def _mode(
-    settings: SourceSettings, options: ScanOptions, facts: TargetFacts
-) -> tuple[KeyMode, dict[frozenset[str], str]]:
-    """Settle the mode; also what was only assumed, by the types for which it matters."""
-    assumed: dict[frozenset[str], str] = {}
-    new_collation = options.new_collation if options.new_collation is not None else facts.new_collation
-    if new_collation is None:
-        new_collation = True
-        assumed[_TEXTS] = (
-            "The new collation framework is taken to be on, as in every cluster made with TiDB 6.0 or later "
-            "(--new-collation off for others)."
-        )
-    zone, note = _time_zone(settings.config, options.time_zone, facts)
-    if note:
-        assumed[_TIMES] = note
-    return KeyMode(settings.sql_mode, new_collation, zone, settings.backend), assumed
 
 
 def _time_zone(config: Mapping[str, Any], preferred: str, facts: TargetFacts) -> tuple[str, str]:
@@ -165,7 +165,8 @@ class _Planner:
             reason = "; ".join(one.message for one in found.findings)
         if definition is None:
             return PlannedTable(table, None, _UNKNOWN, reason or "its definition is not known", findings)
-        return PlannedTable(table, self._request(table, definition), basis, "", findings)
+        existing = self.facts.definitions.get(name, "")
+        return PlannedTable(table, self._request(table, definition), basis, "", findings, existing)
 
     def _from_target(self, name: TableName) -> tuple[TableDefinition | None, str]:
         schema = Schema(rules=self.rules)

@@ -6,9 +6,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TextIO
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 from safe_lightning.report.labels import WIDTH, printable
 from safe_lightning.scan.model import Progress
@@ -49,12 +50,14 @@ class ProgressLine:
 
 
 def progress_text(table: TableName, bytes_read: int, bytes_to_read: int, seconds: float) -> str:
-    """Write share, amount, rate, remaining time and table."""
+    """Write share, amount, rate, remaining time and table; no rate before anything of the source was read."""
     rate = bytes_read / max(seconds, 0.001)
     left = max(0, bytes_to_read - bytes_read) / max(rate, 1.0)
     share = 100 * bytes_read // max(1, bytes_to_read)
     remaining = f"{int(left // 60)}:{int(left % 60):02d}"
     amount = f"{bytes_read / 1e6:,.0f} of {bytes_to_read / 1e6:,.0f} MB"
+    if not bytes_read:
+        return f"{share:3d} %  {amount}  {printable(str(table))}"
     return f"{share:3d} %  {amount}  {rate / 1e6:,.1f} MB/s  {remaining} left  {printable(str(table))}"
 
 

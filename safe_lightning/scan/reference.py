@@ -6,9 +6,10 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from safe_lightning.conflicts.canonical import ALTERATIONS, Altered, Canonical, NotReproducible
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.scan.key_store import KeyStore
 from safe_lightning.scan.model import KeyFound, KeyRequest, Limits, ScanStopped, TableFound, TableScanRequest, Watch
 from safe_lightning.scan.values import GENERATED_ID, ROW_ID_COLUMN, ColumnCast, column_cast
@@ -20,6 +21,18 @@ from safe_lightning.source.rows import Row
 from safe_lightning.source.table_rows import TableRows
 
 _ROWS_BETWEEN_LOOKS = 2000
+
+
+@dataclass
+class _Heard:
+    """Adds up what was read of a file until somebody asks."""
+
+    bytes_read: int = 0
+
+    def __call__(self, count: int) -> None:
+        self.bytes_read += count
+
+
 _ROW_ID_KEY = KeyRequest(ROW_ID, (ROW_ID,))
 
 
@@ -40,6 +53,7 @@ class _Key:
     parts: list[_Part]
     store: KeyStore
     not_checked: str | None = None
+    is_out_of_space: bool = False
     written_ids: int = 0
     generated_ids: int = 0
 
@@ -59,10 +73,17 @@ class _Work:
     said: dict[str, SourceFinding] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
 
-    def say(self, code: str, message: str, level: Level, file: SourceFile, row: Row) -> None:
+    def is_existing(self, number: int) -> bool:
+        """Tell whether a file holds rows of the target, which are not imported: nothing is said or counted of them."""
+        return number == self.request.existing
+
+    def say(self, code: str, message: str, level: Level, number: int, row: Row) -> None:
+        if self.is_existing(number):
+            return
         self.counts[code] += 1
         if code not in self.said:
-            self.said[code] = SourceFinding(code, message, level, file.name, row.line, row.offset, self.request.table)
+            name = self.request.files[number].name
+            self.said[code] = SourceFinding(code, message, level, name, row.line, row.offset, self.request.table)
 
 
 class ReferenceEngine:
@@ -85,14 +106,17 @@ class ReferenceEngine:
 
 
 def _start_key(request: KeyRequest, work: _Work) -> _Key:
-    share = max(1, len(work.request.keys))
-    key = _Key(request, [], KeyStore(work.limits.memory_bytes // share, work.limits.spill_dir), request.not_checked)
+    key = _Key(request, [], _store(work, max(1, len(work.request.keys))), request.not_checked)
     if key.not_checked is None:
         try:
             key.parts = [_part(work.request, place, prefix) for place, prefix in request.parts]
         except NotReproducible as error:
             key.not_checked = str(error)
     return key
+
+
+def _store(work: _Work, share: int) -> KeyStore:
+    return KeyStore(work.limits.memory_bytes // share, work.limits.spill_dir, work.request.existing)
 
 
 def _part(request: TableScanRequest, place: int, prefix: int | None) -> _Part:
@@ -106,7 +130,7 @@ def _row_id_key(work: _Work) -> _Key:
     for key in work.keys:
         if key.request is _ROW_ID_KEY:
             return key
-    key = _Key(_ROW_ID_KEY, [], KeyStore(work.limits.memory_bytes // 4, work.limits.spill_dir))
+    key = _Key(_ROW_ID_KEY, [], _store(work, 4))
     casts = {signed: column_cast(ROW_ID_COLUMN, work.request.mode, signed=signed) for signed in (False, True)}
     key.parts = [_Part(-1, ROW_ID, casts)]
     work.keys.append(key)
@@ -118,26 +142,27 @@ def _read_file(work: _Work, number: int, file: SourceFile, watch: Watch) -> None
     wanted = {request.definition.columns[place].name.lower() for key in request.keys for place, _ in key.parts}
     rows = TableRows(
         file, request.table, request.definition, request.rules, request.ignored, request.mode.backend,
-        wanted | {ROW_ID},
+        wanted | {ROW_ID}, heard := _Heard(),
     )  # fmt: skip
     try:
-        for row in _watched(rows, file, watch, work):
+        for row in _watched(rows, heard, file, watch, work):
             assert rows.mapping is not None
             _take(work, number, file, row, rows.mapping)
     finally:
-        work.rows += rows.row_count
-        work.findings += rows.findings
+        if not work.is_existing(number):
+            work.rows += rows.row_count
+            work.findings += rows.findings
     if not rows.is_read_to_end:
         errors = [found.message for found in rows.findings if found.level is not Level.NOTE]
         work.unread = work.unread or (errors[-1] if errors else f"{file.name} was not read to its end")
 
 
-def _watched(rows: TableRows, file: SourceFile, watch: Watch, work: _Work) -> Iterator[Row]:
+def _watched(rows: TableRows, heard: _Heard, file: SourceFile, watch: Watch, work: _Work) -> Iterator[Row]:
     told = 0
     for row in rows:
         yield row
         if not row.number % _ROWS_BETWEEN_LOOKS:
-            now = min(row.offset, file.size_bytes)
+            now = min(heard.bytes_read, file.size_bytes)
             watch.advance(work.request.table, now - told)
             told = now
     watch.advance(work.request.table, file.size_bytes - told)
@@ -149,7 +174,7 @@ def _take(work: _Work, number: int, file: SourceFile, row: Row, mapping: ColumnM
     found: list[tuple[_Key, list[Canonical]]] = []
     for key in keys:
         if key.not_checked is None:
-            parts = _parts(work, key, row, mapping, signed, file)
+            parts = _parts(work, key, row, mapping, signed, number)
             if parts is None:
                 return
             if key.not_checked is None:
@@ -163,7 +188,7 @@ def _has_row_id(work: _Work) -> bool:
 
 
 def _parts(
-    work: _Work, key: _Key, row: Row, mapping: ColumnMapping, signed: bool, file: SourceFile
+    work: _Work, key: _Key, row: Row, mapping: ColumnMapping, signed: bool, number: int
 ) -> list[Canonical] | None:
     """Return the canonical forms of a key's parts; None for a row that the target refuses as a whole."""
     forms: list[Canonical] = []
@@ -172,25 +197,26 @@ def _parts(
         try:
             form = part.casts[signed](value)
         except NotReproducible as error:
-            key.not_checked = f"{error} ({file.name}, line {row.line}, byte {row.offset})"
+            name = work.request.files[number].name
+            key.not_checked = f"{error} ({name}, line {row.line}, byte {row.offset})"
             return []
         if form.refused:
             message = (
                 f"the value of column {part.name} is refused (error {form.refused}): Lightning stops at such a row"
             )
-            work.say("refused-key", message, Level.ERROR, file, row)
+            work.say("refused-key", message, Level.ERROR, number, row)
             return None
         if form.altered:
-            _say_altered(work, part.name, form.altered, file, row)
+            _say_altered(work, part.name, form.altered, number, row)
         forms.append(form)
     return forms
 
 
-def _say_altered(work: _Work, column: str, altered: Altered, file: SourceFile, row: Row) -> None:
+def _say_altered(work: _Work, column: str, altered: Altered, number: int, row: Row) -> None:
     for flag, (code, what) in ALTERATIONS.items():
         if flag in altered:
             work.say(
-                code, f"the value of key column {column} {what}, and Lightning says nothing", Level.WARN, file, row
+                code, f"the value of key column {column} {what}, and Lightning says nothing", Level.WARN, number, row
             )
 
 
@@ -201,7 +227,8 @@ def _enter(work: _Work, key: _Key, parts: Sequence[Canonical], number: int, row:
     texts = [part.key for part in parts]
     if None in texts:
         return
-    key.written_ids += 1
+    # The target numbers new rows beyond the ids that stand there: only written ones can meet those.
+    key.written_ids += not work.is_existing(number)
     joined = _join([text for text in texts if text is not None])
     if work.limits.fraction < 1 and not _is_in_slice(joined, work):
         return
@@ -209,6 +236,7 @@ def _enter(work: _Work, key: _Key, parts: Sequence[Canonical], number: int, row:
         key.store.add(joined, number, row.offset, row.line, row.number)
     except OSError as error:
         key.not_checked = f"its keys do not fit on the disk ({error.strerror})"
+        key.is_out_of_space = True
         key.store.close()
 
 
@@ -234,7 +262,7 @@ def _result(work: _Work) -> TableFound:
 
 def _finish_key(key: _Key, limits: Limits) -> KeyFound:
     if key.not_checked is not None:
-        return KeyFound(key.request, not_checked=key.not_checked)
+        return KeyFound(key.request, not_checked=key.not_checked, is_out_of_space=key.is_out_of_space)
     try:
         keys, rows, groups = key.store.duplicates(limits.examples_most, limits.rows_shown_most)
     except OSError as error:

@@ -7,7 +7,18 @@ from collections.abc import Iterator, Sequence
 from safe_lightning.core.columns import Backend
 from safe_lightning.report.labels import WIDTH, paragraph, printable
 from safe_lightning.scan.advice import conflict_block, next_commands, recommendation, strategies
-from safe_lightning.scan.model import WHY_WORDS, Example, KeyScan, KeyStatus, Place, Scan, ScanMode, TableScan
+from safe_lightning.scan.model import (
+    EVERY_KEY,
+    WHY_WORDS,
+    Example,
+    KeyScan,
+    KeyStatus,
+    Place,
+    Scan,
+    ScanMode,
+    TableScan,
+    worst_first,
+)
 from safe_lightning.source.findings import Level, SourceFinding
 
 EXAMPLES_SHOWN_MOST = 3
@@ -24,7 +35,7 @@ _STATUS_WORDS = {
 def to_text(scan: Scan, backend: Backend, argv: Sequence[str]) -> Iterator[str]:
     """Write the summary: tables that went wrong first, then what to do about them."""
     yield from _head(scan)
-    for table in sorted(scan.tables, key=lambda table: table.status is KeyStatus.CLEAN):
+    for table in worst_first(scan.tables):
         yield ""
         yield from _table(table)
     yield from _findings(scan.findings, "")
@@ -38,7 +49,7 @@ def to_text(scan: Scan, backend: Backend, argv: Sequence[str]) -> Iterator[str]:
 
 def _head(scan: Scan) -> Iterator[str]:
     rows, size = sum(table.rows for table in scan.tables), sum(table.bytes for table in scan.tables)
-    yield f"Scan        {scan.mode}, {_count(len(scan.tables), 'table')}, {_count(rows, 'row')}, {size_text(size)}"
+    yield f"Scan        {scan.mode}, {counted(len(scan.tables), 'table')}, {counted(rows, 'row')}, {size_text(size)}"
     yield from paragraph("Result", verdict_sentence(scan))
     for note in scan.notes:
         yield from paragraph("Note", note)
@@ -51,10 +62,10 @@ def verdict_sentence(scan: Scan) -> str:
     open_keys = [key for key in keys if key.status in (KeyStatus.NOT_CHECKED, KeyStatus.INPUT_ERROR)]
     parts = []
     if conflicts:
-        duplicates = _count(sum(key.duplicate_keys for key in conflicts), "duplicate key value")
-        parts.append(f"{duplicates} in {_count(len(conflicts), 'key')}")
+        duplicates = counted(sum(key.duplicate_keys for key in conflicts), "duplicate key value")
+        parts.append(f"{duplicates} in {counted(len(conflicts), 'key')}")
     if open_keys:
-        parts.append(f"{_count(len(open_keys), 'key')} not checked to the end")
+        parts.append(f"{counted(len(open_keys), 'key')} not checked to the end")
     if not parts:
         return "no duplicate key" if keys else "no unique key in any table, so nothing can conflict"
     sampled = ", of a sample" if scan.mode is ScanMode.SAMPLE else ""
@@ -62,7 +73,7 @@ def verdict_sentence(scan: Scan) -> str:
 
 
 def _table(table: TableScan) -> Iterator[str]:
-    facts = f"{_count(table.rows, 'row')}, {_count(table.files, 'file')}, {size_text(table.bytes)}"
+    facts = f"{counted(table.rows, 'row')}, {counted(table.files, 'file')}, {size_text(table.bytes)}"
     yield printable(str(table.table))
     yield f"    {facts}; keys from {table.basis}"
     if not table.keys:
@@ -72,19 +83,23 @@ def _table(table: TableScan) -> Iterator[str]:
     yield from _findings(table.findings, "    ")
 
 
+def key_title(key: KeyScan) -> str:
+    """Name a key with its columns."""
+    return "all keys" if key.name == EVERY_KEY else f"{key.name} ({', '.join(key.columns)})"
+
+
 def _key(key: KeyScan) -> Iterator[str]:
-    columns = ", ".join(key.columns)
-    name = "all keys" if key.name == "*" else f"{key.name} ({columns})"
+    name = key_title(key)
     counts = ""
     if key.duplicate_keys:
-        counts = f"  {_count(key.duplicate_keys, 'key')} twice or more, in {_count(key.duplicate_rows, 'row')}"
+        counts = f"  {counted(key.duplicate_keys, 'key')} twice or more, in {counted(key.duplicate_rows, 'row')}"
     yield f"    {printable(name):<24}  {_STATUS_WORDS[key.status]}{counts}"
     if key.reason:
         yield from _wrapped(key.reason, "        ")
     for example in key.examples[:EXAMPLES_SHOWN_MOST]:
         yield from _example(example)
     if len(key.examples) > EXAMPLES_SHOWN_MOST:
-        yield f"        … and {_count(key.duplicate_keys - EXAMPLES_SHOWN_MOST, 'key')} more"
+        yield f"        … and {counted(key.duplicate_keys - EXAMPLES_SHOWN_MOST, 'key')} more"
 
 
 def _example(example: Example) -> Iterator[str]:
@@ -95,7 +110,9 @@ def _example(example: Example) -> Iterator[str]:
 
 
 def place_text(place: Place) -> str:
-    """Write a place so that an editor can jump to it."""
+    """Write a place so that an editor can jump to it; a row of the target has none but its table."""
+    if place.offset is None:
+        return printable(place.file)
     line = f":{place.line}" if place.line is not None else ""
     return f"{printable(place.file)}{line} (byte {place.offset}, row {place.row})"
 
@@ -147,5 +164,6 @@ def size_text(size_bytes: int) -> str:
     return f"{size:.1f} {unit}"
 
 
-def _count(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """Write a number with what is counted."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"

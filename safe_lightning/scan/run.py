@@ -4,34 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import field, replace
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.scan.engines import choose_engine
-from safe_lightning.scan.model import (
-    Engine,
-    Example,
-    KeyFound,
-    KeyScan,
-    KeyStatus,
-    Limits,
-    Progress,
-    Scan,
-    ScanMode,
-    ScanOptions,
-    ScanStopped,
-    TableFound,
-    TableScan,
-    TableScanRequest,
-)
-from safe_lightning.scan.plan import PlannedTable, ScanPlan, odd_findings, unknown_key
-from safe_lightning.scan.sampling import conclude
-from safe_lightning.scan.why import explain
-from safe_lightning.source.findings import SourceFinding
-
-_OUT_OF_REACH = "could-not-look"
+from safe_lightning.scan.model import Progress, Scan, ScanMode, ScanOptions, ScanStopped
+from safe_lightning.scan.plan import ScanPlan, odd_findings
+from safe_lightning.scan.table_scan import ChooseEngine, ScannedTable, TableScanner
 
 
 @dataclass
@@ -59,11 +41,7 @@ class ScanWatch:
         if self.stop.is_set():
             raise ScanStopped("the scan was stopped")
         if self.deadline and time.monotonic() > self.deadline:
-            share = 100 * self.bytes_read // max(1, self.bytes_to_read)
-            raise ScanStopped(f"the time for the scan was over after {share} % of the bytes", is_time_over=True)
-
-
-ChooseEngine = Callable[[TableScanRequest, Limits], Engine]
+            raise ScanStopped("the time for the scan was over", is_time_over=True)
 
 
 def run_scan(plan: ScanPlan, options: ScanOptions, watch: ScanWatch, choose: ChooseEngine = choose_engine) -> Scan:
@@ -73,67 +51,50 @@ def run_scan(plan: ScanPlan, options: ScanOptions, watch: ScanWatch, choose: Cho
     limits = options.limits
     if options.mode is ScanMode.SAMPLE:
         limits = replace(limits, fraction=options.sample_fraction)
-    mode, tables, notes = options.mode, list[TableScan](), list(plan.notes)
-    for planned in plan.tables:
-        scanned, is_time_over = _scan_table(planned, limits, watch, choose)
-        tables.append(scanned)
-        if is_time_over and mode is ScanMode.EXACT:
-            mode = ScanMode.SAMPLE
-            notes.insert(0, _TIME_OVER)
-    return Scan(mode, tuple(tables), odd_findings(plan.source), tuple(notes))
+    scanner = TableScanner(plan, limits, watch, choose, options.sample_fraction)
+    scanned = [scanner.scan(planned) for planned in plan.tables]
+    is_time_over = any(table.is_stopped for table in scanned) and not watch.stop.is_set()
+    is_less = is_time_over or any(table.is_sampled for table in scanned)
+    mode = ScanMode.SAMPLE if is_less else options.mode
+    notes = tuple(_notes(plan, options, watch, scanned, is_time_over=is_time_over))
+    return Scan(mode, tuple(table.scan for table in scanned), odd_findings(plan.source), notes)
 
 
 _TIME_OVER = (
-    "THE TIME FOR THE SCAN WAS OVER (scan.max_duration): only a part of the source was read. The conflicts listed are "
-    "real; a key without any was not checked to the end."
+    "THE TIME FOR THE SCAN WAS OVER (scan.max_duration): only {share} % of the source was read. The conflicts listed "
+    "are real; a key without any was not checked to the end."
 )
 
 
-def _scan_table(
-    planned: PlannedTable, limits: Limits, watch: ScanWatch, choose: ChooseEngine
-) -> tuple[TableScan, bool]:
-    source = planned.source
-    report = TableScan(source.table, 0, source.size_bytes, len(source.files), planned.findings, (), planned.basis)
-    if planned.request is None:
-        key = unknown_key(planned.unknown)
-        return replace(report, keys=(KeyScan(key.name, (), KeyStatus.NOT_CHECKED, planned.unknown),)), False
-    try:
-        watch.check()
-        found = choose(planned.request, limits).scan(planned.request, limits, watch)
-    except ScanStopped as stop:
-        keys = tuple(KeyFound(key, not_checked=str(stop)) for key in planned.request.keys)
-        found = TableFound(0, keys, unread=str(stop), is_stopped=True)
-    examples = explain(planned.request, found.keys)
-    keys_scanned = tuple(_key_scan(key, found, limits, examples.get(key.key.name, ())) for key in found.keys)
-    findings = (*planned.findings, *found.findings, *_counted(planned, found))
-    is_time_over = found.is_stopped and not watch.stop.is_set()
-    return replace(report, rows=found.rows, findings=findings, keys=keys_scanned), is_time_over
+def _notes(
+    plan: ScanPlan, options: ScanOptions, watch: ScanWatch, scanned: Sequence[ScannedTable], *, is_time_over: bool
+) -> Iterator[str]:
+    if is_time_over and options.mode is ScanMode.EXACT:
+        yield _TIME_OVER.format(share=100 * watch.bytes_read // max(1, watch.bytes_to_read))
+    if sampled := [table.scan.table for table in scanned if table.is_sampled]:
+        yield (
+            f"THE KEYS OF {len(sampled):,} TABLE{'S' * (len(sampled) != 1)} FIT NEITHER INTO scan.memory NOR INTO "
+            f"scan.spill_dir ({sampled[0]}): only a slice of these keys was looked at."
+        )
+    yield from plan.notes
+    if plan.is_collation_assumed:
+        yield _collation_note(options, [name for table in scanned for name in table.differing])
+    counts = [table.existing_rows for table in scanned if table.existing_rows is not None]
+    if counts:
+        yield (
+            f"Held against the {sum(counts):,} rows of {len(counts):,} table{'s' * (len(counts) != 1)} that stand in "
+            "the target as well."
+        )
 
 
-def _counted(planned: PlannedTable, found: TableFound) -> Sequence[SourceFinding]:
-    if found.rows or not planned.source.files or found.unread is not None:
-        return ()
-    return (SourceFinding("no-row-at-all", f"{planned.source.table} gets no row", table=planned.source.table),)
-
-
-def _key_scan(key: KeyFound, found: TableFound, limits: Limits, examples: tuple[Example, ...]) -> KeyScan:
-    request = key.key
-    status, reason = _judge(key, found, limits)
-    return KeyScan(request.name, request.columns, status, reason, key.duplicate_keys, key.duplicate_rows, examples)
-
-
-def _judge(key: KeyFound, found: TableFound, limits: Limits) -> tuple[KeyStatus, str | None]:
-    """Say what is known of a key: a conflict that was found is one whatever else happened."""
-    if key.not_checked is not None:
-        return KeyStatus.NOT_CHECKED, key.not_checked
-    is_sample = limits.fraction < 1
-    reasons = [found.unread] if found.unread else []
-    reasons += [conclude(key.duplicate_keys, limits.fraction)] if is_sample else []
-    reasons += [key.doubt] if key.doubt else []
-    reason = "; ".join(reasons) or None
-    if key.duplicate_keys:
-        return KeyStatus.CONFLICTS, reason
-    is_out_of_reach = any(finding.code == _OUT_OF_REACH for finding in found.findings)
-    if found.unread is not None and not found.is_stopped and not is_out_of_reach:
-        return KeyStatus.INPUT_ERROR, reason
-    return (KeyStatus.NOT_CHECKED if reason else KeyStatus.CLEAN), reason
+def _collation_note(options: ScanOptions, differing: Sequence[str]) -> str:
+    if options.mode is ScanMode.SAMPLE:
+        return (
+            "The new collation framework is taken to be on, as in every cluster made with TiDB 6.0 or later "
+            "(--new-collation off for others)."
+        )
+    unknown = "It is not known whether the target's new collation framework is on (--new-collation on|off settles it):"
+    if differing:
+        keys = f"{len(differing):,} key{'s' * (len(differing) != 1)}"
+        return f"{unknown} {keys} would have other duplicates with it off, and the more careful answer counts."
+    return f"{unknown} the answer is the same either way."

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import CouldNotLook
+from safe_lightning.lightning.checkpoint_store import read_checkpoint
 from safe_lightning.lightning.task import Task
 from safe_lightning.lightning.task_file import TaskFileError, read_task_file
 from safe_lightning.policy.model import Policy
@@ -27,6 +29,7 @@ class NoSource(CouldNotLook):
 
 
 _EVENT_SECONDS = 60.0
+_BEGUN = "the checkpoint says that this import has begun the table, so that some of them may be its own"
 _WORDS = {"on": True, "off": False}
 
 
@@ -44,7 +47,7 @@ def options_of(policy: Policy) -> ScanOptions:
         sample_fraction=scan.sample_fraction / 100,
         max_duration_seconds=scan.max_duration,
         limits=limits,
-        new_collation=_WORDS.get(scan.new_collation),
+        assumed_collation=_WORDS.get(scan.new_collation),
         time_zone=scan.time_zone,
     )
 
@@ -71,6 +74,20 @@ def plan_task(task: Task, options: ScanOptions, timeout_seconds: float) -> ScanP
         raise CouldNotLook(f"the source cannot be looked at: {error}") from error
 
 
+def with_rows_of_target(plan: ScanPlan, task: Task, policy: Policy) -> ScanPlan:
+    """Let the rows that stand in the target count as well, but for those that this very import may have written."""
+    from safe_lightning.scan.existing_rows import RowsOfTarget
+
+    target = RowsOfTarget(task.target, policy.checkpoint.timeout, plan.unreachable)
+    try:
+        begun = read_checkpoint(task.checkpoint, policy.checkpoint).tables
+    except CouldNotLook as error:
+        reason = f"whether some of them are this import's own is not known ({error})"
+        return replace(plan, target=replace(target, unreachable=target.unreachable or reason))
+    names = [TableName(record.table.schema.lower(), record.table.table.lower()) for record in begun]
+    return replace(plan, target=replace(target, untold=dict.fromkeys(names, _BEGUN)))
+
+
 def scan_plan(
     plan: ScanPlan,
     options: ScanOptions,
@@ -80,7 +97,11 @@ def scan_plan(
     cache: ScanCache | None = None,
     is_fresh: bool = False,
 ) -> Scan:
-    """Scan what was planned, or return the result of an earlier scan of the same. Raises CouldNotLook."""
+    """Scan what was planned, or return the result of an earlier scan of the same. Raises CouldNotLook.
+
+    What stands in the target may change at any time: a scan that looks at it is neither kept nor recalled.
+    """
+    cache = None if plan.target is not None else cache
     print_of_plan = fingerprint(plan, options) if cache is not None else ""
     if cache is not None and not is_fresh:
         earlier = cache.find(print_of_plan)
@@ -104,8 +125,34 @@ def scan_task(task: Task, policy: Policy, *, stop: threading.Event, state: Path 
         plan = plan_task(task, options, policy.checkpoint.timeout)
     except ConfigProblem as error:
         raise CouldNotLook(f"Lightning refuses this task: {error}") from error
+    if policy.scan.include_target:
+        plan = with_rows_of_target(plan, task, policy)
     cache = ScanCache(state / "scans") if state is not None else None
     return scan_plan(plan, options, progress=_LoggedProgress(), stop=stop, cache=cache)
+
+
+def recall_scan(task: Task, policy: Policy, state: Path) -> Scan | None:
+    """Return the kept result of a scan of the very same source; None where there is none. Raises CouldNotLook."""
+    cache, options = ScanCache(state / "scans"), options_of(policy)
+    if options.mode is ScanMode.OFF or not any(cache.folder.glob("*.json")):
+        return None
+    try:
+        return cache.find(fingerprint(plan_task(task, options, policy.checkpoint.timeout), options))
+    except ConfigProblem as error:
+        raise CouldNotLook(f"Lightning refuses this task: {error}") from error
+
+
+def scan_table(
+    task: Task, policy: Policy, table: TableName, max_duration_seconds: float, stop: threading.Event
+) -> Scan:
+    """Scan every key of one table, whatever mode the policy has for whole sources. Raises CouldNotLook."""
+    limited = replace(options_of(policy), mode=ScanMode.EXACT, max_duration_seconds=max_duration_seconds)
+    try:
+        plan = plan_task(task, limited, policy.checkpoint.timeout)
+    except ConfigProblem as error:
+        raise CouldNotLook(f"Lightning refuses this task: {error}") from error
+    only = tuple(one for one in plan.tables if one.source.table == table)
+    return scan_plan(replace(plan, tables=only), limited, stop=stop)
 
 
 @dataclass

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from safe_lightning.conflicts.canonical import Canonical, NotReproducible, refusal
 from safe_lightning.conflicts.literals import FieldCanonicaliser, canonicalise_field
 from safe_lightning.conflicts.zero_fields import zero_field
 from safe_lightning.core.columns import Backend, ColumnType, KeyMode
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.source.mapping import ROW_ID, Missing
 from safe_lightning.source.rows import BinaryLiteral, Field
 from safe_lightning.source.schema_model import ColumnDefinition, Default, DefaultKind
@@ -50,10 +50,15 @@ def column_cast(
     """
     of_field = canonicalise_field(column.type, mode, prefix, signed=signed)
     is_id = bool(column.auto)
-    server_counts = is_id and mode.backend is Backend.LOGICAL and not mode.has("NO_AUTO_VALUE_ON_ZERO")
+    server_counts = zero_makes_id(column, mode)
     null = _constant(lambda: _of_null(column, mode, of_field))
     absent = _constant(lambda: _of_nothing(column, mode, of_field))
     return ColumnCast(of_field, null, absent, is_id, server_counts)
+
+
+def zero_makes_id(column: ColumnDefinition, mode: KeyMode) -> bool:
+    """Tell whether a 0 gets an id of its own: the server does that, Lightning's own encoder does not."""
+    return bool(column.auto) and mode.backend is Backend.LOGICAL and not mode.has("NO_AUTO_VALUE_ON_ZERO")
 
 
 def _constant(make: Callable[[], Canonical]) -> Callable[[], Canonical]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from safe_lightning.conflicts.canonical import Altered, Canonical, NotReproducible
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.scan.model import Example, Group, KeyFound, Place, RowPlace, TableScanRequest, Why
+from safe_lightning.scan.unpacked import UnpackedContent
 from safe_lightning.scan.values import ROW_ID_COLUMN, ColumnCast, column_cast
+from safe_lightning.source.compression import read_blocks
 from safe_lightning.source.csv_reader import CsvReader
 from safe_lightning.source.file_rules import Compression, FileType
 from safe_lightning.source.files import SourceFile
@@ -22,6 +25,7 @@ from safe_lightning.source.sql_reader import SqlReader
 
 _BLOCK_BYTES = 1 << 16
 _SHOWN_CHARACTERS_MOST = 200
+_ALIKE = (Why.IDENTICAL_ROWS, Why.SAME_KEY)
 
 Fields = Sequence[Field]
 Reread = Mapping[tuple[int, int], tuple[Row, ColumnMapping]]
@@ -63,11 +67,13 @@ def _mapping(request: TableScanRequest, file: SourceFile) -> ColumnMapping:
 
 
 def _rows_at(file: SourceFile, rules: ReadingRules, offsets: list[int]) -> Iterator[Row]:
-    if file.type is FileType.PARQUET or file.compression is not Compression.NONE:
+    if file.type is FileType.PARQUET:
         yield from _rows_among(open_rows(file, rules), offsets)
         return
+    is_packed = file.compression is not Compression.NONE
+    content = UnpackedContent(read_blocks(file.path, file.compression, file.name)) if is_packed else None
     for offset in offsets:
-        blocks = _blocks_from(file.path, offset)
+        blocks = _blocks_from(file.path, offset) if content is None else content.from_offset(offset)
         if file.type is FileType.CSV:
             csv = replace(rules.csv, header=False)
             reader: CsvReader | SqlReader = CsvReader(blocks, csv, file.name, rules.row_bytes_most)
@@ -104,7 +110,7 @@ class _Compared:
 
 
 def _example(request: TableScanRequest, found: KeyFound, group: Group, rows: Reread) -> Example:
-    places = tuple(Place(request.files[place.file].name, place.line, place.offset, place.row) for place in group.places)
+    places = tuple(_place(request, place) for place in group.places)
     compared = _Compared()
     try:
         for place in group.places:
@@ -117,7 +123,15 @@ def _example(request: TableScanRequest, found: KeyFound, group: Group, rows: Rer
             compared.forms.append([cast(value) for cast, value in zip(casts, values, strict=True)])
     except (KeyError, NotReproducible):
         return Example((), Why.NOT_READ_AGAIN, places)
-    return Example(tuple(_shown(form.stored) for form in compared.forms[0]), _why(request, found, compared), places)
+    why = _why(request, found, compared)
+    if why in _ALIKE and any(place.file == request.existing for place in group.places):
+        why = Why.IN_TARGET  # of whose rows only the keys were read
+    return Example(tuple(_shown(form.stored) for form in compared.forms[0]), why, places)
+
+
+def _place(request: TableScanRequest, place: RowPlace) -> Place:
+    name = request.files[place.file].name
+    return Place(name) if place.file == request.existing else Place(name, place.line, place.offset, place.row)
 
 
 def _values(found: KeyFound, row: Row, mapping: ColumnMapping) -> list[Field | Missing]:

@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.source.findings import InputError
+from safe_lightning.source.raw_bytes import Heard, ignore_bytes
 from safe_lightning.source.rows import Field, Row
 
 _BATCH_ROWS = 4096
@@ -67,8 +68,11 @@ class ParquetReader:
     that Lightning cannot read, CouldNotLook where pyarrow is missing or a type cannot be reproduced.
     """
 
-    def __init__(self, path: Path, name: str = "", wanted: Collection[str] | None = None) -> None:
+    def __init__(
+        self, path: Path, name: str = "", wanted: Collection[str] | None = None, heard: Heard = ignore_bytes
+    ) -> None:
         self.file = name or str(path)
+        self._path, self._heard = path, heard
         self._arrow = _library("pyarrow")
         self._parquet = _library("pyarrow.parquet")
         self._open = self._guarded(
@@ -85,7 +89,8 @@ class ParquetReader:
         self._conversions = [self._conversion(schema) for schema in read]
 
     def __iter__(self) -> Iterator[Row]:
-        number = 0
+        number = told = 0
+        size_bytes, row_count = self._path.stat().st_size, max(1, self._open.metadata.num_rows)
         batches = self._guarded(lambda: self._open.iter_batches(batch_size=_BATCH_ROWS, columns=self._names))
         while (batch := self._guarded(lambda: next(batches, None))) is not None:
             columns = [
@@ -95,6 +100,8 @@ class ParquetReader:
             for place in range(batch.num_rows):
                 number += 1
                 yield Row(number - 1, number, number, [column[place] for column in columns])
+            self._heard(size_bytes * number // row_count - told)
+            told = size_bytes * number // row_count
 
     def _values(self, column: _Array, prepare: _Prepare, convert: _Convert) -> list[Field]:
         return [None if value is None else convert(value) for value in self._guarded(lambda: prepare(column))]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import cache
 from typing import NoReturn
+
+from safe_lightning.core.lean_dataclass import dataclass
 
 
 class SchemaError(ValueError):
@@ -62,6 +64,7 @@ _NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![A-Za-z0-9_$\
 _WORD = r"@{0,2}[A-Za-z0-9_$\u0080-\U0010ffff]+"
 
 
+@cache
 def _pattern(has_escapes: bool) -> re.Pattern[str]:
     return re.compile(
         f"(?P<space>{_SPACE})|(?P<executed>{_EXECUTED})|(?P<comment>{_COMMENT})|(?P<close>\\*/)"
@@ -71,7 +74,6 @@ def _pattern(has_escapes: bool) -> re.Pattern[str]:
     )
 
 
-_PATTERNS = {True: _pattern(True), False: _pattern(False)}
 _ESCAPES = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}
 
 
@@ -79,7 +81,7 @@ def tokens_of(sql: str, sql_mode: frozenset[str] = frozenset()) -> Iterator[Toke
     """Cut a text into tokens. Raises SchemaError for what no token begins with, and for an open quote or comment."""
     has_escapes = "NO_BACKSLASH_ESCAPES" not in sql_mode
     has_quoted_names = bool({"ANSI_QUOTES", "ANSI"} & sql_mode)
-    pattern, at, is_executing = _PATTERNS[has_escapes], 0, False
+    pattern, at, is_executing = _pattern(has_escapes), 0, False
     while at < len(sql):
         found = pattern.match(sql, at)
         if found is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.source.rows import BinaryLiteral, Field
 
 
@@ -41,6 +42,7 @@ class PlainRow:
     value: re.Pattern[bytes]
 
 
+@cache
 def plain_row(has_escapes: bool) -> PlainRow:
     """Build the expressions; nothing in them can backtrack."""
     inside = rb"(?:[^'\\]++|\\.|'')*+" if has_escapes else rb"(?:[^']++|'')*+"

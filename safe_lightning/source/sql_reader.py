@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from enum import Enum, auto
+from functools import cache
 
 from safe_lightning.source.charset import go_lower
 from safe_lightning.source.cursor import Cursor
@@ -261,5 +262,6 @@ _RUN_END = re.compile(rb"[\t\n\v\f\r ,;()'\"`/*]")
 _NO_HEX = re.compile(rb"[^0-9a-fA-F]")
 
 
+@cache
 def _quote_stop(quote: bytes, has_escapes: bool) -> re.Pattern[bytes]:
     return re.compile(b"[" + quote + (rb"\\" if has_escapes else b"") + b"]")

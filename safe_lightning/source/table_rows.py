@@ -15,6 +15,7 @@ from safe_lightning.source.findings import InputError, Level, SourceFinding
 from safe_lightning.source.mapping import ColumnMapping, UnknownColumns, field_count_finding, map_columns
 from safe_lightning.source.opening import ReadingRules, RowReader, open_rows
 from safe_lightning.source.parquet_reader import ParquetReader
+from safe_lightning.source.raw_bytes import Heard, ignore_bytes
 from safe_lightning.source.rows import Row
 from safe_lightning.source.schema_model import TableDefinition
 
@@ -39,8 +40,10 @@ class TableRows:
         ignored: Collection[str] = (),
         backend: Backend = Backend.PHYSICAL,
         wanted: Collection[str] | None = None,
+        heard: Heard = ignore_bytes,
     ) -> None:
         self.file = file
+        self._heard = heard
         self.row_count = 0
         self.mapping: ColumnMapping | None = None
         self.is_read_to_end = False
@@ -64,7 +67,7 @@ class TableRows:
 
     def __iter__(self) -> Iterator[Row]:
         try:
-            reader = open_rows(self.file, self._rules, self._wanted)
+            reader = open_rows(self.file, self._rules, self._wanted, self._heard)
             yield from self._rows(reader)
             self.is_read_to_end = True
             self._look_back(reader)

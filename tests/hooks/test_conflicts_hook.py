@@ -111,3 +111,39 @@ def test_a_source_out_of_reach_is_a_warning_and_never_a_pass(judge: Callable[...
     verdict = judge({}, data_source_dir=place)
     assert (verdict.status, verdict.code) == (Status.WARN, "scan-not-possible")
     assert verdict.message.startswith("the keys of the source were not checked: ")
+
+
+@pytest.mark.parametrize(("scan", "key"), [({}, None), ({"record_values": True}, ["1"])])
+def test_the_record_gets_examples_with_values_only_where_the_policy_says_so(
+    judge: Callable[..., Any], scan: dict[str, Any], key: Any
+) -> None:
+    [example] = json.loads(json.dumps(judge(TWICE, scan).findings[0].data))["examples"]
+    assert example == {
+        "key": key,
+        "why": "same-key",
+        "rows": [
+            {"file": "d.t.csv", "line": 2, "offset": 4, "row": 1},
+            {"file": "d.t.csv", "line": 3, "offset": 8, "row": 2},
+        ],
+    }
+
+
+def test_the_record_gets_a_bounded_number_of_examples(judge: Callable[..., Any]) -> None:
+    rows = "".join(f"{number},1\n{number},2\n" for number in range(50))
+    verdict = judge({"d.t-schema.sql": CREATE, "d.t.csv": f"a,b\n{rows}"})
+    assert len(verdict.findings[0].data["examples"]) == 20
+
+
+def test_a_target_out_of_reach_is_said_where_its_rows_count(judge: Callable[..., Any]) -> None:
+    verdict = judge(GOOD, {"include_target": True})
+    assert (verdict.status, verdict.code) == (Status.WARN, "keys-not-checked")
+    assert "rows in the target were not looked at" in verdict.message
+
+
+def test_a_sample_that_nobody_asked_for_is_a_warning(judge: Callable[..., Any], tmp_path: Path) -> None:
+    create = "create table t(a int primary key, b int unique, c int unique, d int unique);"
+    rows = "".join(f"{number},{number},{number},{number}\n" for number in range(600_000))
+    scan = {"memory": 16 << 20, "spill_dir": str(tmp_path / "nowhere"), "threads": 1}
+    verdict = judge({"d.t-schema.sql": create, "d.t.csv": f"a,b,c,d\n{rows}"}, scan)
+    assert (verdict.status, verdict.code) == (Status.WARN, "keys-not-checked")
+    assert any("FIT NEITHER INTO scan.memory" in finding.message for finding in verdict.findings)

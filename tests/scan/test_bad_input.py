@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from source_folder import NO_HEADER, only_key, only_table, scan, write
 from safe_lightning.core.tables import TableName
 from safe_lightning.scan import key_store
 from safe_lightning.scan.fast import FastEngine
-from safe_lightning.scan.model import KeyStatus, Limits, Scan, ScanMode, ScanOptions, TableScan
+from safe_lightning.scan.model import KeyStatus, Limits, Scan, ScanMode, ScanOptions, ScanStopped, TableScan
 from safe_lightning.scan.reference import ReferenceEngine
 from safe_lightning.scan.run import ScanWatch
 
@@ -105,6 +106,45 @@ def test_when_the_time_is_over_that_is_said_loudly_and_nothing_is_called_clean(t
     assert found.mode is ScanMode.SAMPLE
     assert found.notes[0].startswith("THE TIME FOR THE SCAN WAS OVER")
     assert only_key(found).status is KeyStatus.NOT_CHECKED
+
+
+class HalfTime(ScanWatch):
+    """A watch whose time is over at the first word of progress."""
+
+    def check(self) -> None:
+        if self.bytes_read:
+            raise ScanStopped("the time for the scan was over", is_time_over=True)
+
+
+@engine
+def test_conflicts_in_what_was_read_in_time_are_told(tmp_path: Path, engine: Any) -> None:
+    create = "create table t(a int primary key, b varchar(100), unique ab (a, b));"
+    write(tmp_path, db_t_schema_sql=create, db_t_1_csv=f"1,x1\n{ROWS}", db_t_2_csv=ROWS)
+    found = scan(tmp_path, NO_HEADER, watch=HalfTime(1), engine=engine)
+    table = only_table(found)
+    assert (found.mode, found.notes[0][:30]) == (ScanMode.SAMPLE, "THE TIME FOR THE SCAN WAS OVER")
+    assert 0 < table.rows <= 6002
+    assert [key.status for key in table.keys] == [KeyStatus.CONFLICTS] * 2
+    assert all("the time for the scan was over" in str(key.reason) for key in table.keys)
+
+
+def test_the_part_that_was_read_says_what_it_is_worth(tmp_path: Path) -> None:
+    write(tmp_path, db_t_schema_sql=CREATE, db_t_1_csv=ROWS, db_t_2_csv=ROWS.replace("1", "7"))
+    key = only_key(scan(tmp_path, NO_HEADER, watch=HalfTime(1), engine=ReferenceEngine()))
+    assert key.status is KeyStatus.CONFLICTS or "with a chance of" in str(key.reason)
+    assert re.search(r"\d+ % of this table was read", str(key.reason))
+
+
+def test_keys_that_fit_nowhere_are_sampled_and_that_is_said_loudly(tmp_path: Path) -> None:
+    write(tmp_path, db_t_schema_sql=CREATE, db_t_csv=ROWS + ROWS)
+    limits = Limits(memory_bytes=80_000, spill_dir=tmp_path / "nowhere")
+    options = ScanOptions(limits=limits, sample_fraction=0.1)
+    found = scan(tmp_path, NO_HEADER, options=options, engine=ReferenceEngine())
+    key = only_key(found)
+    assert (found.mode, key.status) == (ScanMode.SAMPLE, KeyStatus.CONFLICTS)
+    assert "FIT NEITHER INTO scan.memory NOR INTO scan.spill_dir" in found.notes[0]
+    assert 0 < key.duplicate_keys < 1000
+    assert "a sample of 10 % of the keys" in str(key.reason)
 
 
 def test_a_full_disk_leaves_the_keys_unchecked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ OPTIONS = ScanOptions(new_collation=True, time_zone="UTC")
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    create = "create table t(a int primary key, b varchar(9));"
+    create = "create table t(a int primary key, b varchar(9), unique b (b));"
     return write(tmp_path / "data", db_t_schema_sql=create, db_t_csv="a,b\n1,x\n1,y\n")
 
 
@@ -81,6 +81,7 @@ def test_a_change_of_the_source_is_another_scan(source: Path, change: Callable[[
         ({"tidb": {"sql-mode": "STRICT_TRANS_TABLES"}}, OPTIONS),
         ({"mydumper": {"csv": {"header": False}}}, OPTIONS),
         ({}, replace(OPTIONS, new_collation=False)),
+        ({}, replace(OPTIONS, new_collation=None)),
         ({}, replace(OPTIONS, mode=ScanMode.SAMPLE)),
         ({}, replace(OPTIONS, time_zone="Asia/Shanghai")),
     ],

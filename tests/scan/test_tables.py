@@ -113,19 +113,21 @@ def test_an_ignored_column_gets_its_default(tmp_path: Path) -> None:
     assert rows_of(scan(tmp_path, ignore)) == [[1, 2]]
 
 
-def test_written_and_generated_ids_together_are_not_called_clean(tmp_path: Path) -> None:
+@engine
+def test_written_and_generated_ids_together_are_not_called_clean(tmp_path: Path, engine: Any) -> None:
     write(tmp_path, db_t_schema_sql="create table t(a bigint auto_increment primary key);", db_t_csv="1\n\\N\n")
-    key = only_key(scan(tmp_path, NO_HEADER))
+    key = only_key(scan(tmp_path, NO_HEADER, engine=engine))
     assert key.status is KeyStatus.NOT_CHECKED
     assert "generated" in str(key.reason)
 
 
+@engine
 @pytest.mark.parametrize(("backend", "rows"), [(Backend.PHYSICAL, [[1, 2]]), (Backend.LOGICAL, [])])
 def test_zero_makes_the_server_count_and_stays_zero_in_lightnings_encoder(
-    tmp_path: Path, backend: Backend, rows: list[list[int]]
+    tmp_path: Path, engine: Any, backend: Backend, rows: list[list[int]]
 ) -> None:
     write(tmp_path, db_t_schema_sql="create table t(a bigint auto_increment primary key);", db_t_csv="0\n0\n")
-    assert rows_of(scan(tmp_path, NO_HEADER, backend=backend)) == rows
+    assert rows_of(scan(tmp_path, NO_HEADER, backend=backend, engine=engine)) == rows
 
 
 def test_explicit_row_ids_are_a_key_of_their_own(tmp_path: Path) -> None:

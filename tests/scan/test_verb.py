@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
-import os
-import subprocess
-import sys
 from html.parser import HTMLParser
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 from source_folder import write
+from verb_calls import call, document
 
 ORDERS = "create table orders(id int primary key, email varchar(20) collate utf8mb4_general_ci, unique e(email));"
 ONE = "id,email\n1,a@x\n2,A@X\n3,c\n"
@@ -24,19 +18,6 @@ TWO = "id,email\n3,d\n1,a@x\n03,e,9\n"
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     return write(tmp_path / "data", shop_orders_schema_sql=ORDERS, shop_orders_1_csv=ONE, shop_orders_2_csv=TWO)
-
-
-def call(folder: Path, *words: object, **environ: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "safe_lightning", "scan", *map(str, words)]
-    env = {**os.environ, "SAFE_LIGHTNING__STATE_DIR": str(folder / "state"), "COLUMNS": "80", **environ}
-    return subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
-
-
-def document(ended: subprocess.CompletedProcess[str]) -> Any:
-    told = json.loads(ended.stdout)
-    schema = json.loads((files("safe_lightning") / "schemas" / "scan.json").read_bytes())
-    assert [error.message for error in Draft202012Validator(schema).iter_errors(told)] == []
-    return told
 
 
 def test_a_folder_is_enough(source: Path, tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ PARTS_MOST = 16
 NULLS_MOST = 8
 NULL_BYTES_MOST = 32
 GRANULE = 64
+GROUP_SAMPLE = 128
+"""So many rows are returned of a group for all of which there is no room."""
 UNLIMITED = (1 << 64) - 1
 
 _BUILDS = (
@@ -37,6 +39,8 @@ class Form(IntEnum):
     INTEGER = 3
     DECIMAL = 4
     DATE = 5
+    FLOAT = 6
+    TIME = 7
 
 
 class Beyond(IntEnum):
@@ -60,6 +64,14 @@ class ColumnFlag(IntFlag):
     IS_TIMESTAMP = 64
     COUNTS_BYTES = 128
     NULL_IS_VALUE = 256
+    IS_SINGLE = 512
+
+
+class Known(IntEnum):
+    """As what the meaning of a text is learnt: integers of SQL are cast in another way than texts."""
+
+    TEXT = 1
+    INTEGER = 2
 
 
 class Status(IntEnum):
@@ -222,6 +234,7 @@ _CALLS = {
     "kernel_fetch": (c_uint64, [c_void_p, c_int, c_void_p, c_uint64]),
     "kernel_hash": (c_uint64, [c_void_p, c_void_p, c_uint64]),
     "kernel_add": (c_int, [c_void_p, c_uint32, POINTER(c_uint64), c_uint32, c_uint64]),
+    "kernel_learn": (c_int, [c_void_p, c_uint32, c_uint32, c_void_p, c_uint64, c_uint64]),
     "kernel_finish": (None, [c_void_p]),
     "kernel_finder": (c_void_p, []),
     "kernel_free_finder": (None, [c_void_p]),

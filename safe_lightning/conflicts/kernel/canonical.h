@@ -5,6 +5,8 @@
 #ifndef SAFE_LIGHTNING_CANONICAL_H
 #define SAFE_LIGHTNING_CANONICAL_H
 
+#include <float.h>
+
 #include "hashing.h"
 
 typedef struct {
@@ -194,6 +196,82 @@ INLINE Bytes canonical_date(const Column *c, const u8 *p, i64 size) {
     return (Bytes){p, size};
 }
 
+/* A clock time as the server prints it, with exactly the column's fractional digits. */
+INLINE Bytes canonical_time(const Column *c, const u8 *p, i64 size) {
+    if (size != (c->scale ? 9 + (i64)c->scale : 8) || differs(p, TIME_PICTURE, TIME_ALLOWANCE)) return HARD;
+    if (two_digits(p) > 23 || p[3] > '5' || p[6] > '5') return HARD;
+    if (c->scale && (p[8] != '.' || !is_digits(p + 9, c->scale))) return HARD;
+    return (Bytes){p, size};
+}
+
+/* The parts of a plain number: its digits as one number, how many, and the power of ten. */
+typedef struct {
+    u64 digits;
+    i64 count, power;
+} Number;
+
+static i64 skip_digits(const u8 *p, i64 at, i64 size, Number *number) {
+    for (; at < size && (u8)(p[at] - '0') <= 9; at++, number->count++) number->digits = number->digits * 10 + (p[at] - '0');
+    return at;
+}
+
+/* Reads digits, then perhaps a point and digits, then perhaps an exponent of at most three digits. */
+INLINE int read_plain_number(const u8 *p, i64 size, Number *number) {
+    i64 start = size > 0 && *p == '-', at = skip_digits(p, start, size, number);
+    if (at == start) return 0;
+    if (at < size && p[at] == '.') {
+        start = at + 1, at = skip_digits(p, start, size, number);
+        if (at == start) return 0;
+        number->power = start - at;
+    }
+    if (at == size) return 1;
+    if ((p[at] | 32) != 'e') return 0;
+    Number exponent = {0, 0, 0};
+    int is_small = ++at < size && p[at] == '-';
+    start = at + (at < size && (p[at] == '-' || p[at] == '+'));
+    at = skip_digits(p, start, size, &exponent);
+    number->power += is_small ? -(i64)exponent.digits : (i64)exponent.digits;
+    return at == size && at > start && at - start <= 3;
+}
+
+/* The nearest double of a text. Where digits and power are exact, one operation rounds right; else the C library does,
+ * and where another locale's point is set it stops early. */
+INLINE int read_double(const u8 *p, i64 size, double *value) {
+    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    Number number = {0, 0, 0};
+    if (size > 60 || !read_plain_number(p, size, &number)) return 0;
+#if FLT_EVAL_METHOD == 0
+    if (number.count <= 18 && number.digits <= 1ull << 53 && number.power >= -22 && number.power <= 22) {
+        double digits = (double)number.digits;
+        digits = number.power < 0 ? digits / powers[-number.power] : digits * powers[number.power];
+        *value = *p == '-' ? -digits : digits;
+        return 1;
+    }
+#endif
+    char text[64], *end;
+    memcpy(text, p, (size_t)size);
+    text[size] = 0;
+    *value = strtod(text, &end);
+    return end == text + size && *value - *value == 0; /* not infinite */
+}
+
+/* A double's eight bytes, the highest first; no zero has a sign. */
+INLINE Bytes canonical_float(const Column *c, const u8 *p, i64 size, u8 *out) {
+    double value;
+    if (!read_double(p, size, &value) || (c->flags & UNSIGNED && value < 0)) return HARD;
+    if (c->flags & IS_SINGLE) {
+        if (value > FLT_MAX || value < -FLT_MAX) return HARD;
+        value = (double)(float)value;
+    }
+    u64 bits;
+    value = value == 0 ? 0.0 : value;
+    memcpy(&bits, &value, 8);
+    for (int i = 0; i < 8; i++) out[i] = (u8)(bits >> (56 - 8 * i));
+    memset(out + 8, 0, 24);
+    return (Bytes){out, 8};
+}
+
 /* `out` has `room` bytes, more than twice the text and 256 more. */
 INLINE Bytes canonical(const Column *c, const u8 *p, i64 size, u8 *out, i64 room) {
     switch (c->form) {
@@ -202,6 +280,8 @@ INLINE Bytes canonical(const Column *c, const u8 *p, i64 size, u8 *out, i64 room
     case FORM_INTEGER: return canonical_integer(c, p, size);
     case FORM_DECIMAL: return canonical_decimal(c, p, size, out);
     case FORM_DATE: return canonical_date(c, p, size);
+    case FORM_TIME: return canonical_time(c, p, size);
+    case FORM_FLOAT: return canonical_float(c, p, size, out);
     default: return HARD;
     }
 }

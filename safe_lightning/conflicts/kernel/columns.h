@@ -3,6 +3,7 @@
 #define SAFE_LIGHTNING_COLUMNS_H
 
 #include "canonical.h"
+#include "memo.h"
 
 static const u8 UNESCAPED[256] = {['0'] = 0, ['b'] = 8, ['n'] = 10, ['r'] = 13, ['t'] = 9, ['Z'] = 26};
 
@@ -41,17 +42,60 @@ INLINE i64 decode(const Dialect *d, const u8 *p, i64 size, int is_quoted, u8 *ou
     return made;
 }
 
-enum Found { FOUND_VALUE, FOUND_NULL, FOUND_HARD };
+/* A hexadecimal literal, 0x4142 or x'4142', whose bytes are taken as they are; -1 for anything else. */
+static i64 read_hexadecimal(const u8 *p, i64 size, u8 *out) {
+    static const u8 zero = '0';
+    if (size < 3 || (p[1] == '\'' ? (*p | 32) != 'x' || p[size - 1] != '\'' : *p != '0' || p[1] != 'x')) return -1;
+    size -= 2 + (p[1] == '\'');
+    p += 2;
+    int is_odd = (int)(size & 1);
+    if (is_odd && p[-1] == '\'') return -1;
+    for (i64 i = -is_odd; i < size; i++) {
+        u8 digit = i < 0 ? zero : p[i], low = digit | 32;
+        u8 value = (u8)(digit - '0') <= 9 ? (u8)(digit - '0') : (u8)(low - 'a') <= 5 ? (u8)(low - 'a' + 10) : 255;
+        if (value == 255) return -1;
+        i64 place = (i + is_odd) >> 1;
+        out[place] = (i + is_odd) & 1 ? out[place] | value : (u8)(value << 4);
+    }
+    return (size + is_odd) >> 1;
+}
 
-/* The exact way for one field: NULL texts, decoding, canonical form. */
-NOINLINE int read_value(Scan *s, const Column *c, const u8 *p, i64 size, Bytes *value) {
+/* What an unquoted token of SQL is: an integer in its shortest form, a number with a point (which counts as a text). */
+static u32 number_kind(const u8 *p, i64 size) {
+    i64 minus = size > 0 && *p == '-', at = minus;
+    while (at < size && (u8)(p[at] - '0') <= 9) at++;
+    if (at == minus) return KNOWN_NOTHING;
+    if (at == size) return size - minus < 19 && (p[minus] != '0' || size == 1) ? KNOWN_INTEGER : KNOWN_NOTHING;
+    return p[at] == '.' && size - at > 1 && is_digits(p + at + 1, size - at - 1) ? KNOWN_TEXT : KNOWN_NOTHING;
+}
+
+enum Found { FOUND_VALUE, FOUND_HASH, FOUND_NULL, FOUND_HARD };
+
+INLINE int find_learnt(const Scan *s, int column, u32 kind, const u8 *p, i64 size, u64 *hash) {
+    return recall(s, column, kind, p, size, hash) ? FOUND_HASH : FOUND_HARD;
+}
+
+/* The exact way for one field: NULL texts, decoding, canonical form or what was learnt. */
+NOINLINE int read_value(Scan *s, int column, const u8 *p, i64 size, Bytes *value, u64 *hash) {
     const Dialect *d = &s->dialect;
+    const Column *c = &s->plan.column[column];
+    u32 kind = KNOWN_TEXT;
     while (d->is_sql && size > 0 && (*p == ' ' || (*p >= '\t' && *p <= '\r'))) p++, size--;
     int is_quoted = d->has_quote && size > 1 && *p == d->quote;
     if (is_quoted) p++, size -= 2;
     if (d->is_sql && !is_quoted && is_sql_null(p, size)) return FOUND_NULL;
     if (!has_scratch(s, size) || (d->is_foreign && is_not_ascii(p, size))) return FOUND_HARD;
-    if (d->is_sql && !is_quoted && (c->form == FORM_TEXT || c->form == FORM_BYTES || c->form == FORM_DATE)) return FOUND_HARD;
+    if (d->is_sql && !is_quoted) {
+        kind = number_kind(p, size);
+        if (c->form == FORM_DATE || c->form == FORM_TIME) return find_learnt(s, column, kind, p, size, hash);
+        if (c->form == FORM_TEXT || c->form == FORM_BYTES) {
+            i64 read = read_hexadecimal(p, size, s->scratch);
+            if (read < 0 || d->is_foreign) return find_learnt(s, column, kind, p, size, hash);
+            memset(s->scratch + read, 0, 32);
+            *value = canonical(c, s->scratch, read, s->scratch2, (i64)s->scratch_room);
+            return value->size < 0 ? FOUND_HARD : FOUND_VALUE;
+        }
+    }
     int has_special = (d->has_escape && memchr(p, d->escape, (size_t)size)) || (is_quoted && memchr(p, d->quote, (size_t)size));
     if (has_special) {
         if (d->escaped_null && size == 2 && p[0] == d->escape && p[1] == 'N') return FOUND_NULL;
@@ -62,17 +106,19 @@ NOINLINE int read_value(Scan *s, const Column *c, const u8 *p, i64 size, Bytes *
     }
     if (!d->is_sql && has_special != 2 && is_null_text(d, p, size)) return FOUND_NULL;
     *value = canonical(c, p, size, s->scratch2, (i64)s->scratch_room);
-    return value->size < 0 ? FOUND_HARD : FOUND_VALUE;
+    return value->size < 0 ? find_learnt(s, column, kind, p, size, hash) : FOUND_VALUE;
 }
 
 INLINE void put_value(Scan *s, Batch *batch, int column, u32 r, const u8 *p, i64 size) {
     Bytes value;
+    u64 hash = 0;
     const Column *c = &s->plan.column[column];
-    int found = read_value(s, c, p, size, &value);
+    int found = read_value(s, column, p, size, &value, &hash);
     if (found == FOUND_NULL && (c->flags & NULL_IS_VALUE)) found = FOUND_HARD;
     u64 *mark = found == FOUND_NULL ? batch->null : batch->hard;
-    batch->hash[(u64)column * BATCH + r] = found == FOUND_VALUE ? hash_bytes(value.p, value.size, s->plan.seed) : 0;
-    if (found == FOUND_VALUE) return;
+    if (found == FOUND_VALUE) hash = hash_bytes(value.p, value.size, s->plan.seed);
+    batch->hash[(u64)column * BATCH + r] = hash;
+    if (found <= FOUND_HASH) return;
     mark[r] |= 1ull << column;
     batch->has_exceptions = 1;
 }
@@ -122,6 +168,8 @@ INLINE int hash_plain(Scan *s, const Column *c, const u8 *p, i64 size, const int
     if (form == FORM_INTEGER) value = canonical_integer(c, p, size);
     if (form == FORM_DECIMAL && size < 128) value = canonical_decimal(c, p, size, s->scratch2);
     if (form == FORM_DATE) value = canonical_date(c, p, size);
+    if (form == FORM_TIME) value = canonical_time(c, p, size);
+    if (form == FORM_FLOAT) value = canonical_float(c, p, size, s->scratch2);
     if (value.size < 0) return 0;
     *hash = hash_bytes(value.p, value.size, seed);
     return 1;
@@ -141,7 +189,7 @@ INLINE void hash_column_as(Scan *s, const u8 *b, int column, const int form, con
         i64 size = (i64)end[r] - start[r];
         int is_quoted = has_quote & (*raw == quote) & (size > 1);
         const u8 *p = raw + is_quoted;
-        int is_sure = !is_sql || is_quoted || form == FORM_INTEGER || form == FORM_DECIMAL;
+        int is_sure = !is_sql || is_quoted || form == FORM_INTEGER || form == FORM_DECIMAL || form == FORM_FLOAT;
         if (UNLIKELY(nulls != 0) && is_null_text(d, p, size - 2 * is_quoted)) is_sure = 0;
         if (is_sure && hash_plain(s, c, p, size - 2 * is_quoted, form, folds, &hash[r])) continue;
         put_value(s, batch, column, r, raw, size);
@@ -158,6 +206,8 @@ INLINE void hash_column_of(Scan *s, const u8 *b, int column, const int is_sql) {
     case FORM_INTEGER: hash_column_as(s, b, column, FORM_INTEGER, 0, is_sql); break;
     case FORM_DECIMAL: hash_column_as(s, b, column, FORM_DECIMAL, 0, is_sql); break;
     case FORM_DATE: hash_column_as(s, b, column, FORM_DATE, 0, is_sql); break;
+    case FORM_TIME: hash_column_as(s, b, column, FORM_TIME, 0, is_sql); break;
+    case FORM_FLOAT: hash_column_as(s, b, column, FORM_FLOAT, 0, is_sql); break;
     default: hash_column_as(s, b, column, FORM_OPAQUE, 0, is_sql);
     }
 }

@@ -13,6 +13,7 @@ from safe_lightning.conflicts.kernel.binding import (
     Dialect,
     Dropped,
     Found,
+    Known,
     Place,
     Plan,
     Status,
@@ -25,6 +26,8 @@ PADDING = bytes(32)  # the kernel reads that far behind what it hashes
 
 class CompiledKernel:
     """One build of the kernel. Handles are addresses; each belongs to one thread at a time."""
+
+    cuts_sql = True
 
     def __init__(self, build: str | None = None) -> None:
         self._calls: Any = load_kernel(build)
@@ -104,6 +107,10 @@ class CompiledKernel:
         """Add a key's word, of the hashes of its parts."""
         hashes = (ctypes.c_uint64 * len(parts))(*parts)
         return Status(self._calls.kernel_add(handle, key, hashes, len(parts), row))
+
+    def learn(self, handle: int, column: int, kind: Known, text: bytes, meaning: int) -> bool:
+        """Take in the hash of a text of a column that is not plain to the kernel; False if there is no room."""
+        return bool(self._calls.kernel_learn(handle, column, kind, text + PADDING, len(text), meaning))
 
     def finish(self, handle: int) -> None:
         """Complete the words: no row comes any more."""

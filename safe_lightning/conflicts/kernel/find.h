@@ -216,16 +216,20 @@ static u64 filter_by_other_bits(Finder *f, u64 count, u32 slot, const Dropped *d
     return left;
 }
 
-/* Counts the groups of equal hashes, and returns whole groups while there is room. */
+enum { GROUP_SAMPLE = 128 };
+
+/* Counts the groups of equal hashes, and returns them while there is room; of one without room a few rows. */
 static void report_groups(Finder *f, u64 left, Candidate *out, u64 room, Found *found) {
     for (u64 i = 0, stop; i < left; i = stop) {
         for (stop = i + 1; stop < left && f->left[stop].hash == f->left[i].hash;) stop++;
         if (stop - i < 2) continue;
         found->groups++;
         found->rows += stop - i;
-        if (found->returned + (stop - i) > room) continue;
-        memcpy(out + found->returned, f->left + i, (stop - i) * sizeof(Candidate));
-        found->returned += stop - i;
+        u64 left_room = room - found->returned, taken = stop - i;
+        if (taken > left_room) taken = left_room < GROUP_SAMPLE ? left_room : GROUP_SAMPLE;
+        if (taken < 2) continue;
+        memcpy(out + found->returned, f->left + i, taken * sizeof(Candidate));
+        found->returned += taken;
     }
 }
 

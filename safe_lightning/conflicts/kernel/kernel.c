@@ -100,12 +100,19 @@ static int take_chunk(Scan *s, u64 fresh, int is_final) {
     return carry_over(s, b + used, size - used) ? STATUS_MORE : STATUS_MEMORY;
 }
 
+static u64 next_part(Scan *s, u64 left) {
+    u64 most = s->pace < s->room ? s->pace : s->room;
+    if (s->pace < s->room) s->pace *= 2;
+    return left < most ? left : most;
+}
+
+static int has_handed_enough(const Scan *s) { return s->hard_bytes > (s->pace < s->room ? 0 : 1 << 20); }
+
 /* Reads on from the file for at most so many bytes, and less if many rows are handed out. */
 EXPORT int kernel_step(Scan *s, u64 bytes_most) {
     s->hard_bytes = 0;
     for (u64 done = 0;;) {
-        u64 wanted = s->file_size - s->position;
-        if (wanted > s->room) wanted = s->room;
+        u64 wanted = next_part(s, s->file_size - s->position);
         int error = wanted ? read_all(s->fd, s->buffer + s->head, wanted, s->position) : 0;
         if (error) {
             errno = error;
@@ -113,7 +120,7 @@ EXPORT int kernel_step(Scan *s, u64 bytes_most) {
         }
         s->position += wanted, done += wanted;
         int status = take_chunk(s, wanted, s->position >= s->file_size);
-        if (status != STATUS_MORE || done >= bytes_most || s->hard_bytes > 1 << 20) return status;
+        if (status != STATUS_MORE || done >= bytes_most || has_handed_enough(s)) return status;
     }
 }
 
@@ -123,11 +130,11 @@ EXPORT int kernel_push(Scan *s, const u8 *bytes, u64 size, int is_final, u64 *ta
     s->hard_bytes = 0;
     *taken = 0;
     do {
-        u64 part = size - *taken > s->room ? s->room : size - *taken;
+        u64 part = next_part(s, size - *taken);
         memcpy(s->buffer + s->head, bytes + *taken, part);
         *taken += part;
         status = take_chunk(s, part, is_final && *taken == size);
-    } while (status == STATUS_MORE && *taken < size && s->hard_bytes <= 1 << 20);
+    } while (status == STATUS_MORE && *taken < size && !has_handed_enough(s));
     return status;
 }
 
@@ -195,7 +202,7 @@ EXPORT void kernel_free_finder(Finder *f) {
     free(f);
 }
 
-/* Candidates of the slots [first, stop) of all finished scans; whole groups only, up to `room`. Returns an errno. */
+/* Candidates of the slots [first, stop) of all finished scans; up to `room` of them. Returns an errno. */
 EXPORT int kernel_find(Finder *f, Scan **scans, u32 scan_count, u32 first, u32 stop, const Dropped *dropped,
                        u32 dropped_count, Candidate *out, u64 room, Found *found) {
     memset(found, 0, sizeof *found);
@@ -214,9 +221,19 @@ EXPORT int kernel_find(Finder *f, Scan **scans, u32 scan_count, u32 first, u32 s
     return f->error;
 }
 
-/* Guesses where a row starts at or behind `start` in the middle of a CSV file: the first line end after it under the
- * hypothesis (within quotes or not) with fewer ragged rows. It has to be proven later. 0 if none is in sight. */
+enum { LOOK_BACK = 64 };
+
+/* Guesses where a row starts at or behind `start` in the middle of a file: the first line end of CSV or the first row
+ * of SQL under the hypothesis (within quotes or not) with fewer ragged rows. It has to be proven later. 0 if none is in
+ * sight. */
 EXPORT u64 kernel_guess(Scan *s, int fd, u64 start, u64 file_size) {
+    if (s->dialect.is_sql) {
+        u64 from = start > LOOK_BACK ? start - LOOK_BACK : 0, left = file_size - from, row;
+        if (left > s->room) left = s->room;
+        if (start == from || left <= start - from || read_all(fd, s->buffer, left, from)) return 0;
+        row = guess_sql(s, s->buffer, start - from, left);
+        return row ? from + row : 0;
+    }
     u64 size = s->room < file_size - start + 1 ? s->room : file_size - start + 1, best = 0, skipped = 1;
     double best_score = -1;
     u8 *b = s->buffer;

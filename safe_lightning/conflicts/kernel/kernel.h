@@ -44,8 +44,8 @@ typedef int64_t i64;
 
 enum { BATCH = 512, GRANULE = 64, LINE_WORDS = 8, SLACK = 256, COLUMNS_MOST = 64, KEYS_MOST = 64, NULLS_MOST = 8 };
 
-/* How a key column's text becomes canonical bytes. OPAQUE: always outside of this code. */
-enum Form { FORM_OPAQUE, FORM_TEXT, FORM_BYTES, FORM_INTEGER, FORM_DECIMAL, FORM_DATE };
+/* How a key column's text becomes canonical bytes. OPAQUE: outside of this code, which remembers what it was told. */
+enum Form { FORM_OPAQUE, FORM_TEXT, FORM_BYTES, FORM_INTEGER, FORM_DECIMAL, FORM_DATE, FORM_FLOAT, FORM_TIME };
 /* What bytes of 0x80 and above have to be in a text column. */
 enum Beyond { BEYOND_ANY, BEYOND_UTF8MB4, BEYOND_UTF8MB3, BEYOND_HARD };
 enum ColumnFlag {
@@ -58,6 +58,7 @@ enum ColumnFlag {
     IS_TIMESTAMP = 64,
     COUNTS_BYTES = 128, /* TEXT kinds: the size is one in bytes, a prefix is still one in characters */
     NULL_IS_VALUE = 256, /* NOT NULL, not strict: NULL becomes the zero value of the type, so such rows collide */
+    IS_SINGLE = 512, /* FLOAT, not DOUBLE */
 };
 
 /* The structs below have their twins in binding.py. */
@@ -112,6 +113,18 @@ typedef struct {
     u64 offset;
 } Spill;
 
+enum { KNOWN_BYTES = 54, MEMO_ENTRIES = 1 << 13, MEMO_MOST = MEMO_ENTRIES / 4 * 3 };
+
+typedef struct {
+    u64 hash;
+    u8 kind, size, text[KNOWN_BYTES];
+} Known;
+
+typedef struct {
+    u32 count;
+    Known known[MEMO_ENTRIES];
+} Memo;
+
 typedef struct {
     u32 *start, *end; /* per field, BATCH bounds each */
     u64 *hash;        /* per column, BATCH each */
@@ -128,6 +141,7 @@ typedef struct {
     /* buffer: a carried-over piece of row in front of the freshly read bytes */
     u8 *buffer;
     u64 head, room;
+    u64 pace; /* how much is read at once: little at first, so that what is learnt of the first rows serves early */
     /* per 64 bytes: separators, raw line feeds, running counts of both, whether a value may need decoding */
     u64 *separators, *feeds;
     u32 *separator_count, *feed_count;
@@ -158,6 +172,7 @@ typedef struct {
     u64 hard_bytes, hard_room;
     u8 *scratch, *scratch2;
     u64 scratch_room;
+    Memo *memos[COLUMNS_MOST];
     const u32 *wanted;
     u64 wanted_count, wanted_at;
     int is_capture, is_out_of_memory;

@@ -20,6 +20,7 @@ EXPORT void kernel_free(Scan *s) {
     free(s->dirty), free(s->events), free(s->batch.start), free(s->batch.end), free(s->batch.hash);
     free(s->lines), free(s->filled), free(s->target), free(s->previous), free(s->youngest);
     free(s->places), free(s->hard), free(s->scratch), free(s->scratch2);
+    for (u32 column = 0; column < COLUMNS_MOST; column++) free(s->memos[column]);
     free(s);
 }
 
@@ -58,6 +59,8 @@ static int has_pool(Scan *s) {
     return s->previous != 0;
 }
 
+enum { FIRST_PACE = 1 << 13 };
+
 /* A scan of one thread over one table; 0 if there is no memory. The spill file stays the caller's. */
 EXPORT Scan *kernel_new(const Plan *plan, int spill_fd) {
     Scan *s = zeroed(sizeof(Scan));
@@ -67,6 +70,7 @@ EXPORT Scan *kernel_new(const Plan *plan, int spill_fd) {
     s->partitions = 1u << plan->partition_bits;
     s->slots = s->partitions * plan->keys;
     s->fields_room = -1;
+    s->pace = FIRST_PACE;
     s->lines = aligned_alloc(64, 64ull * (s->slots + 1));
     s->filled = zeroed(4ull * s->slots);
     s->target = malloc(8ull * s->slots + 8);

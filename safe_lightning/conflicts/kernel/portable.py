@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from array import array
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import blake2b
 
-from safe_lightning.conflicts.kernel.binding import GRANULE, Found, Place, Plan, Status, Where
+from safe_lightning.conflicts.kernel.binding import GRANULE, GROUP_SAMPLE, Found, Place, Plan, Status, Where
 from safe_lightning.conflicts.kernel.protocol import Finder
+from safe_lightning.conflicts.kernel.spill_file import write_all
+from safe_lightning.core.lean_dataclass import dataclass
 
 WORD_BYTES = 8
 
@@ -36,7 +37,7 @@ class _Words:
 class PortableKernel:
     """Keeps and searches words; it cannot read files."""
 
-    name = "portable"
+    name = "plain Python"
 
     def __init__(self) -> None:
         self._scans: dict[int, _Words] = {}
@@ -108,7 +109,7 @@ class PortableKernel:
         start = scan.spilled_bytes
         try:
             for words in (words for pair in zip(scan.hashes, scan.rows, strict=True) for words in pair):
-                _write_all(scan.spill_file, words.tobytes(), scan.spilled_bytes)
+                write_all(scan.spill_file, words.tobytes(), scan.spilled_bytes)
                 scan.spilled_bytes += WORD_BYTES * len(words)
         except OSError as error:
             scan.errno = error.errno or 28
@@ -164,9 +165,12 @@ class _PortableFinder:
                 continue
             found.groups += 1
             found.rows += len(rows_of)
-            if found.returned + len(rows_of) <= self._room:
-                found.returned += len(rows_of)
-                groups.append(rows_of)
+            taken = rows_of
+            if len(rows_of) > (room := self._room - found.returned):
+                taken = rows_of[: min(room, GROUP_SAMPLE)]
+            if len(taken) > 1:
+                found.returned += len(taken)
+                groups.append(taken)
 
     def _is_dropped(self, number: int, row: int) -> bool:
         return any(scan == number and first <= row < stop for scan, first, stop in self._dropped)
@@ -180,17 +184,3 @@ def _slot_words(scan: _Words, slot: int) -> list[tuple[array[int], array[int]]]:
         middle = len(content) // 2
         pairs.append((array("Q", content[:middle]), array("Q", content[middle:])))
     return pairs
-
-
-def _write_all(file: int, content: bytes, offset: int) -> None:
-    """Write all bytes; a file past the page cache takes only whole blocks, so that is turned off."""
-    if file < 0:
-        raise OSError(28, "no spill file")
-    if hasattr(os, "O_DIRECT"):
-        flags = fcntl.fcntl(file, fcntl.F_GETFL)
-        if flags & os.O_DIRECT:
-            fcntl.fcntl(file, fcntl.F_SETFL, flags & ~os.O_DIRECT)
-    view = memoryview(content)
-    while view:
-        written = os.pwrite(file, view, offset)
-        view, offset = view[written:], offset + written

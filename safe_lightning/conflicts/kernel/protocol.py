@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from safe_lightning.conflicts.kernel.binding import Dialect, Found, Place, Plan, Status, Where
+from safe_lightning.conflicts.kernel.binding import Dialect, Found, Known, Place, Plan, Status, Where
 
 
 class Finder(Protocol):
@@ -21,7 +21,12 @@ class Finder(Protocol):
 
 
 class RowReader(Protocol):
-    """A kernel that reads rows itself, and hands out those that are not plain."""
+    """A kernel that reads rows itself, and hands out those that are not plain.
+
+    ``cuts_sql`` tells whether `guess` and the limit of a range work for SQL as they do for CSV.
+    """
+
+    cuts_sql: bool
 
     def set_dialect(self, handle: int, dialect: Dialect) -> None:
         """Take a file's dialect."""
@@ -49,6 +54,15 @@ class RowReader(Protocol):
 
     def guess(self, handle: int, stream: int, start: int, file_size: int) -> int | None:
         """Guess where a row begins behind a cut."""
+        ...
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A reader that remembers what texts of a column mean, so that each is handed out once."""
+
+    def learn(self, handle: int, column: int, kind: Known, text: bytes, meaning: int) -> bool:
+        """Take in the hash of a text of a column; False if there is no room."""
         ...
 
 

@@ -222,11 +222,27 @@ NOINLINE u64 csv_rows(Scan *s, const u8 *b, u64 events, u64 text_size, int is_fi
     }
 }
 
-/* Rows of SQL: parentheses come in pairs. Returns the end of the last whole row; *bad where the exact reader must go on. */
+/* Whether all prefixed strings of a row are hexadecimal literals: any other counts for two values. */
+NOINLINE int has_only_hexadecimals(const Dialect *d, const u8 *p, const u8 *stop) {
+    for (u8 before = 0; p < stop; before = *p++) {
+        if (*p != d->quote) continue;
+        int is_prefixed = (before | 32) == 'x', size = 0;
+        for (p++; p < stop && *p != d->quote; p++, size++) {
+            if (is_prefixed && (u8)(*p - '0') > 9 && (u8)((*p | 32) - 'a') > 5) return 0;
+            if (d->has_escape && *p == '\\') p++;
+        }
+        if (is_prefixed && (size & 1 || d->quote != '\'')) return 0;
+    }
+    return 1;
+}
+
+/* Rows of SQL: parentheses come in pairs. Returns the end of the last whole row, or the start of the first one that
+ * is not ours; *bad where the exact reader must go on. */
 NOINLINE u64 sql_rows(Scan *s, const u8 *b, u64 events, u64 size, int *is_bad) {
     const Dialect *d = &s->dialect;
     const u32 wanted = d->fields - 1;
     const int last = s->last_field, is_last = last == (int)d->fields - 1;
+    const u64 limit = s->limit - s->base;
     u32 done = 0;
     *is_bad = 0;
     for (u64 i = 0; i + 1 < events; i += 2) {
@@ -235,8 +251,14 @@ NOINLINE u64 sql_rows(Scan *s, const u8 *b, u64 events, u64 size, int *is_bad) {
             *is_bad = 1;
             break;
         }
+        if (UNLIKELY(open >= limit)) {
+            s->is_at_limit = 1;
+            finish_batch(s, b);
+            return open;
+        }
         u32 found = separators_before(s, close) - separators_before(s, open), odd = 0;
         for (u32 k = open >> 6; k <= close >> 6; k++) odd |= s->dirty[k];
+        if (UNLIKELY(odd & 4) && !has_only_hexadecimals(d, b + open, b + close)) odd |= 2;
         if (UNLIKELY(found != wanted || odd & 2)) put_odd_row(s, b, open, close + 1);
         else add_row(s, b, open, close + 1, open + 1, close, last, is_last);
         done = close + 1;

@@ -87,6 +87,44 @@ static u64 advance(Scan *s, const u8 *b, u64 from, u64 to) {
     return to;
 }
 
+/* Whether a parenthesis may begin a row: behind another row's comma, or behind VALUES. */
+static int may_begin_row(const u8 *b, i64 at) {
+    while (at > 0 && (b[at - 1] == ' ' || (b[at - 1] >= '\t' && b[at - 1] <= '\r'))) at--;
+    return at > 0 && (b[at - 1] == ',' || (at > 5 && is_word(b + at - 6, 6, "values")));
+}
+
+/* Takes b[from..size) for the middle of a dump, within a text or not: where the first whole row of the usual number of
+ * values begins (0 if nowhere), and what share of the parentheses is such rows. */
+static u64 guess_sql_row(const Scan *s, const u8 *b, u64 from, u64 size, int is_within, double *score) {
+    const Dialect *d = &s->dialect;
+    u64 good = 0, bad = 0, open = 0, first = 0;
+    u32 commas = 0;
+    for (u64 at = from; at < size; at++) {
+        u8 c = b[at];
+        if (c == d->quote) is_within = !is_within;
+        else if (d->has_escape && c == '\\') at += is_within;
+        else if (is_within) continue;
+        else if (c == '(') bad += open != 0, open = may_begin_row(b, (i64)at) ? at : 0, commas = 0;
+        else if (c == ',') commas++;
+        else if (c == ')') {
+            int is_row = open && commas == d->fields - 1;
+            if (is_row && !first) first = open;
+            good += (u64)is_row, bad += !is_row;
+            open = 0;
+        }
+    }
+    *score = ((double)good + 1) / ((double)good + (double)bad + 2) + (double)good * 1e-9;
+    return first;
+}
+
+/* Guesses where a row begins at or behind b[from], of which b[0..from) is what stands before. 0 if none is in sight. */
+static u64 guess_sql(const Scan *s, const u8 *b, u64 from, u64 size) {
+    double outside, within;
+    while (from < size && s->dialect.has_escape && b[from - 1] == '\\') from++;
+    u64 first = guess_sql_row(s, b, from, size, 0, &outside), other = guess_sql_row(s, b, from, size, 1, &within);
+    return within > outside ? other : first;
+}
+
 /* Reads the rows of all statements in b[0..size). Returns the bytes used; the offset and the lines move along. */
 static u64 sql_statements(Scan *s, u8 *b, u64 size, int is_final, int *is_stopped) {
     u64 at = 0;
@@ -97,6 +135,10 @@ static u64 sql_statements(Scan *s, u8 *b, u64 size, int is_final, int *is_stoppe
         while (next < size && is_skipped(b[next])) next++;
         at = advance(s, b, at, next);
         if (at == size) return at;
+        if (b[at] == '(' && s->base >= s->limit) {
+            s->is_at_limit = 1;
+            return at;
+        }
         if (b[at] != '(') {
             i64 row = skip_header(b, (i64)at, (i64)size);
             if (row < 0) {
@@ -110,10 +152,11 @@ static u64 sql_statements(Scan *s, u8 *b, u64 size, int is_final, int *is_stoppe
         int is_bad;
         u64 done = sql_rows(s, b + at, events, semicolon == ~0ull ? size - at : semicolon, &is_bad);
         is_bad |= semicolon != ~0ull && (events & 1);
-        u64 rest = is_bad || semicolon == ~0ull ? at + done : at + semicolon + 1;
+        u64 rest = s->is_at_limit || is_bad || semicolon == ~0ull ? at + done : at + semicolon + 1;
         s->lines_before += feeds_before(s, rest - at);
         s->base += rest - at;
         at = rest;
+        if (s->is_at_limit) return at;
         if (is_bad) {
             *is_stopped = 1;
             return at;

@@ -10,7 +10,7 @@
 
 /* What goes over from one block of 64 bytes to the next, each as bit 0. */
 typedef struct {
-    u64 escape, inside, quote, edge, closed, end, comma, plain, dash, within, ended;
+    u64 escape, inside, quote, edge, closed, end, comma, plain, dash, within, ended, prefix;
 } Carry;
 
 INLINE void note_bad(Scan *s, u64 at, u64 mask, u64 size) {
@@ -121,7 +121,7 @@ INLINE u64 stray_bytes(Block block, u64 outside, u64 blanks, u64 expected) {
 
 /* SQL: events are the parentheses outside of strings; stops behind a `;`. What is unusual within a row (a missing or
  * surplus value, a blank behind a value, a prefixed string) marks its blocks dirty with 2: the exact reader takes the
- * row. What could hide a parenthesis (comments, other quotes) is bad. */
+ * row; 4 marks what may be x'4142'. What could hide a parenthesis (comments, other quotes) is bad. */
 NOINLINE u64 scan_sql_chunk(Scan *s, const u8 *b, u64 size, u64 *semicolon) {
     const Dialect *d = &s->dialect;
     const u8 quote = d->quote, other = quote == '\'' ? '"' : '\'';
@@ -152,7 +152,10 @@ NOINLINE u64 scan_sql_chunk(Scan *s, const u8 *b, u64 size, u64 *semicolon) {
         }
         put_block(s, i, commas, equal(block, '\n'), &separator_count, &feed_count);
         u64 parentheses = open | close, edges = commas | parentheses | blanks, doubled, carried_blank = c.end;
-        u64 odd = misplaced_quotes(quotes, inside, edges, &c, &doubled, edges | ends);
+        u64 prefixes = (equal(block, 'x') | equal(block, 'X')) & free & (edges << 1 | c.edge);
+        u64 prefixed = (prefixes << 1 | c.prefix) & quotes & inside;
+        c.prefix = prefixes >> 63;
+        u64 odd = misplaced_quotes(quotes, inside, edges, &c, &doubled, edges | ends) & ~prefixed;
         u64 within = prefix_parity(parentheses) ^ c.within;
         c.within = (u64)((i64)within >> 63);
         hides |= stray_bytes(block, ~(within | close), blanks, commas | parentheses) & kept;
@@ -163,7 +166,7 @@ NOINLINE u64 scan_sql_chunk(Scan *s, const u8 *b, u64 size, u64 *semicolon) {
         c.end = blanks >> 63;
         c.plain = edges >> 63;
         c.dash = dashes >> 63;
-        s->dirty[i] = (u8)(((escapes | doubled) != 0) | (odd != 0) << 1);
+        s->dirty[i] = (u8)(((escapes | doubled) != 0) | (odd != 0) << 1 | (prefixed != 0) << 2);
         note_bad(s, at, hides, size);
         u32 found = bits_in(parentheses);
         for (u32 k = 0; k < 4; k++, parentheses &= parentheses - 1) events[count + k] = (u32)at + first_bit(parentheses);
