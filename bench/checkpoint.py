@@ -2,6 +2,7 @@
 
 python bench/checkpoint.py file [TABLES ENGINES CHUNKS]     # default 2000 50 100: ten million chunks, 1.6 GB
 python bench/checkpoint.py mysql [TABLES ENGINES CHUNKS]    # needs mariadbd; default 200 50 100
+python bench/checkpoint.py target [TABLES]                  # needs mariadbd; default 2000: the look at the target
 """
 
 from __future__ import annotations
@@ -13,14 +14,20 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import common
+import psutil
 
 sys.path.insert(0, str(common.ROOT / "tests"))
 
 from safe_lightning.core.checkpoint import Checkpoint
 from safe_lightning.core.checkpoint_verdict import judge_checkpoint
 from safe_lightning.lightning.wire import write_span, write_varint
+from safe_lightning.policy.model import Policy
+
+if TYPE_CHECKING:
+    import mariadb
 
 CHUNKS_PER_FILE = 10
 SIZE = 256 << 20
@@ -92,7 +99,43 @@ def measure_mysql(tables: int, engines: int, chunks: int) -> None:
         server.run(*_schema(tables, engines, chunks))
         print("mysql driver, MariaDB with a buffer pool of 32 MiB")
         there = Server(host=server.host, port=server.port, password=Secret(server.password))
-        measure(lambda: read_mysql(there, "cp", "here", 600))
+        worked = _server_seconds(server)
+        measure(lambda: read_mysql(there, "cp", "here", Policy().checkpoint.timeout))
+        print(f"the server's own CPU time: {_server_seconds(server) - worked:.1f} s")
+
+
+def measure_target(tables: int) -> None:
+    import mariadb
+
+    from safe_lightning.core.tables import TableName
+    from safe_lightning.lightning.secret import Secret
+    from safe_lightning.lightning.task import Server
+    from safe_lightning.lightning.tidb import open_target
+
+    names = [TableName("app", f"table_{number:04d}") for number in range(tables)]
+    with mariadb.start() as server:
+        server.run("CREATE SCHEMA app", *(f"CREATE TABLE {name} (a INT) ENGINE=MyISAM" for name in names))
+        there = Server(host=server.host, port=server.port, password=Secret(server.password))
+        for what, count in (("together", tables), ("one by one", min(tables, 200))):
+            with open_target(there, 20.0) as target:
+                before, started = _statements(server), time.perf_counter()
+                if what == "together":
+                    target.look_at(names)
+                else:
+                    for name in names[:count]:
+                        target.table(name)
+                seconds, asked = time.perf_counter() - started, _statements(server) - before
+                print(f"{count:,} tables of the target {what}: {asked} statements, {seconds:.2f} s")
+
+
+def _server_seconds(server: mariadb.MariaDB) -> float:
+    used = psutil.Process(int((Path(server.unix_socket).parent / "pid").read_text())).cpu_times()
+    return used.user + used.system
+
+
+def _statements(server: mariadb.MariaDB) -> int:
+    [(_, count)] = server.run("SHOW GLOBAL STATUS LIKE 'Com_select'")
+    return int(str(count))
 
 
 def _schema(tables: int, engines: int, chunks: int) -> list[str]:
@@ -123,6 +166,7 @@ def _schema(tables: int, engines: int, chunks: int) -> list[str]:
 
 if __name__ == "__main__":
     print(common.machine())
-    driver, *sizes = sys.argv[1:]
-    numbers = [int(size) for size in sizes] or ([2000, 50, 100] if driver == "file" else [200, 50, 100])
-    (measure_file if driver == "file" else measure_mysql)(*numbers)
+    what, *sizes = sys.argv[1:]
+    defaults = {"file": [2000, 50, 100], "mysql": [200, 50, 100], "target": [2000]}
+    measures: dict[str, Callable[..., None]] = {"file": measure_file, "mysql": measure_mysql, "target": measure_target}
+    measures[what](*([int(size) for size in sizes] or defaults[what]))

@@ -10,18 +10,23 @@ from pathlib import Path
 
 from safe_lightning.api import Checkpoint, CouldNotLook, TableBaseline, TableFacts, TableName
 from safe_lightning.core.redact import redact_argv
+from safe_lightning.leasing import lease_of
+from safe_lightning.leftover import look_at_names
 from safe_lightning.record.baselines import forget, recall, remember
 from safe_lightning.record.claim import Claim
 from safe_lightning.record.lock import LockBusy, LockUnavailable, RunLocks
 from safe_lightning.session import Session
 
 #: Tables of the target that are looked at before an import whose own tables are not known.
-_TABLES_LOOKED_AT_MOST = 500
+_TABLES_LOOKED_AT_MOST = 5000
 
 
 @contextmanager
 def run_locks(session: Session) -> Iterator[None]:
-    """Hold the run's locks. Raises LockBusy; where locks do not work the run goes on and says so."""
+    """Hold the run's locks, and its lease if the policy wants one.
+
+    Raises LockBusy; where locks do not work the run goes on and says so.
+    """
     locks = None
     if session.state is not None and session.is_import:
         try:
@@ -29,7 +34,8 @@ def run_locks(session: Session) -> Iterator[None]:
         except LockUnavailable as error:
             session.note(f"{error}: another run of the same import would not be noticed")
     try:
-        yield
+        with lease_of(session):
+            yield
     finally:
         if locks is not None:
             locks.release()
@@ -80,6 +86,15 @@ def tell_dead_runs(session: Session) -> None:
             session.note(sentence)
     except OSError as error:
         session.note(f"the records of earlier runs cannot be read: {error}")
+    if session.is_import and (session.state / "gc-holds").is_dir():
+        from safe_lightning.acts.gc_holding import give_back_left_holds
+
+        give_back_left_holds(session)
+    if session.is_import and (session.state / "quarantine").is_dir():
+        from safe_lightning.acts.quarantining import tell_unfinished
+
+        for sentence in tell_unfinished(session.state, session.target_name, session.services):
+            session.note(sentence)
 
 
 def copy_checkpoint(session: Session, when: str) -> None:
@@ -124,15 +139,21 @@ def _still_running(session: Session) -> Mapping[TableName, TableBaseline]:
 
 
 def _look(session: Session, known: Mapping[TableName, TableBaseline]) -> list[TableBaseline]:
-    names = _source_tables(session)
-    now = time.time()
-    with session.services.target() as target:
-        tables = sorted(names) if names is not None else target.tables()
-        wanted = [table for table in tables if table not in known]
-        if len(wanted) > _TABLES_LOOKED_AT_MOST:
-            session.note(f"{len(wanted) - _TABLES_LOOKED_AT_MOST} tables of the target were not looked at")
-        facts = [target.table(table) for table in wanted[:_TABLES_LOOKED_AT_MOST]]
-    return [_baseline(fact, now, session.call.run) for fact in facts]
+    names, now = _source_tables(session), time.time()
+    if names is None:
+        with session.services.target() as target:
+            names = frozenset(target.tables())
+    wanted = sorted(names - known.keys())
+    if len(wanted) > _TABLES_LOOKED_AT_MOST:
+        session.note(f"{len(wanted) - _TABLES_LOOKED_AT_MOST} tables of the target were not looked at")
+    if not wanted:
+        return []
+    facts, failures = look_at_names(session.services, wanted[:_TABLES_LOOKED_AT_MOST])
+    if facts is None:
+        raise CouldNotLook("; ".join(failures))
+    for failure in failures:
+        session.note(f"what stands in a table of the target before the import is not known: {failure}")
+    return [_baseline(fact, now, session.call.run) for fact in facts.values()]
 
 
 def _baseline(facts: TableFacts, now: float, run: str) -> TableBaseline:

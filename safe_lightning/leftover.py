@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,12 +18,14 @@ from safe_lightning.core.verdict import CouldNotLook, TableFacts
 from safe_lightning.lightning.task import Task
 
 if TYPE_CHECKING:
-    from safe_lightning.api import Services
+    from safe_lightning.api import Services, Target
 
 #: Rows beyond those that the checkpoint accounts for are counted up to this many: enough to tell that there are some.
 _ROWS_BEYOND_MOST = 1_000_000
 #: Larger tables are not counted: that would take longer than a look may.
 _ROWS_COUNTED_MOST = 100_000_000
+#: Of so many tables whose rows cannot be counted it is asked whether they have a key: few are at work at once.
+_KEYS_ASKED_MOST = 200
 _LOCAL = "local"
 
 
@@ -44,7 +46,9 @@ def place_of_task(task: Task) -> Place:
 
 def task_now(task: Task) -> TaskNow:
     """Say what of the task decides whether a resume is safe."""
-    return TaskNow(task.backend, task.checkpoint.driver, task.conflict_strategy, task.checksum)
+    return TaskNow(
+        task.backend, task.checkpoint.driver, task.conflict_strategy, task.checksum, shares_target=task.parallel_import
+    )
 
 
 def look_around(
@@ -80,6 +84,19 @@ def judge(
     The names of the source's tables are only asked for where they decide: whether a store that is finished leaves
     anything to import.
     """
+    judgement, reasons = _judge(services, checkpoint, now, task)
+    look = getattr(services, "instances", None)
+    if look is None or task is None or not task.parallel_import:
+        return judgement, reasons
+    try:
+        return replace(judgement, instances=look()), reasons
+    except CouldNotLook as error:
+        return judgement, (*reasons, f"how the other instances of the parallel import stand is not known: {error}")
+
+
+def _judge(
+    services: Services, checkpoint: Checkpoint, now: float, task: Task | None
+) -> tuple[CheckpointJudgement, tuple[str, ...]]:
     around, reasons = _surroundings(services, checkpoint, task)
     targets, failures = look_at_tables(services, checkpoint.tables) if checkpoint.tables else (None, ())
     if targets is not None and around is not None:
@@ -141,17 +158,30 @@ def look_at_tables(
 
     One table that cannot be seen does not hide the others: it is left out, and the reasons say why.
     """
-    facts: dict[TableName, TableFacts] = {}
-    failures: dict[str, None] = {}
+    return look_at_names(services, [record.table for record in records])
+
+
+def look_at_names(
+    services: Services, names: Sequence[TableName]
+) -> tuple[Mapping[TableName, TableFacts] | None, tuple[str, ...]]:
+    """Do the same for names."""
     try:
         with services.target() as target:
-            for record in records:
-                try:
-                    facts[record.table] = target.table(record.table)
-                except CouldNotLook as error:
-                    failures[str(error)] = None
+            # Whoever embeds the engine may know how to look at one table only.
+            look = getattr(target, "look_at", None)
+            facts, failures = look(names) if look is not None else _look_one_by_one(target, names)
     except CouldNotLook as error:
         return None, (str(error),)
+    return facts, failures
+
+
+def _look_one_by_one(target: Target, names: Iterable[TableName]) -> tuple[dict[TableName, TableFacts], tuple[str, ...]]:
+    facts, failures = dict[TableName, TableFacts](), dict[str, None]()
+    for name in names:
+        try:
+            facts[name] = target.table(name)
+        except CouldNotLook as error:
+            failures[str(error)] = None
     return facts, tuple(failures)
 
 
@@ -165,13 +195,22 @@ def weigh_tables(
         if needs_weighing(record, backend) and record.table in facts and facts[record.table].exists
     ]
     weighed, failures = dict(facts), dict[str, None]()
-    for record in wanted if any(record.rows is not None for record in wanted) else ():
+    for record in _worth_weighing(wanted, facts):
         try:
             # A session of its own for each: a count that takes too long costs its connection.
             with services.target() as target:
                 weigh = getattr(target, "weigh", None)
                 if weigh is not None and (record.rows or 0) <= _ROWS_COUNTED_MOST:
-                    weighed[record.table] = weigh(facts[record.table], (record.rows or 0) + _ROWS_BEYOND_MOST)
+                    most = record.rows + _ROWS_BEYOND_MOST if record.rows is not None else 0
+                    found = weigh(facts[record.table], most)
+                    weighed[record.table] = found if most else replace(found, row_count=None)
         except CouldNotLook as error:
             failures[str(error)] = None
     return weighed, tuple(failures)
+
+
+def _worth_weighing(records: Sequence[TableRecord], facts: Mapping[TableName, TableFacts]) -> list[TableRecord]:
+    """Choose the tables whose rows can be counted against the checkpoint, and some for which a key may decide."""
+    countable = [record for record in records if record.rows is not None]
+    begun = [r for r in records if r.rows is None and (r.kvs or r.chunks_done or facts[r.table].is_empty is False)]
+    return countable + begun[:_KEYS_ASKED_MOST]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,12 @@ from safe_lightning.api import (
     Target,
     Task,
 )
+from safe_lightning.core.lean_dataclass import dataclass
 
 if TYPE_CHECKING:
+    from safe_lightning.core.parallel import Metadata
+    from safe_lightning.elsewhere import OwnWork
+    from safe_lightning.examining import Examiner
     from safe_lightning.scan.model import Scan
 
 
@@ -33,6 +38,7 @@ class EngineServices:
 
     ``recall`` tells the recorded baselines; it is a callable so that a run without a record can say why
     there are none. ``stop`` ends what takes long; ``state`` is where the results of scans are kept, if anywhere.
+    ``run`` is the run's own name in leases.
     """
 
     task: Task
@@ -40,6 +46,7 @@ class EngineServices:
     recall: Callable[[], Mapping[TableName, TableBaseline]] = field(default=dict)
     stop: threading.Event = field(default_factory=threading.Event)
     state: Path | None = None
+    run: str = ""
 
     _read: tuple[tuple[int, ...], Checkpoint] | None = field(default=None, repr=False)
 
@@ -87,11 +94,77 @@ class EngineServices:
         limits = Limits(self.policy.verify.count_timeout, tries=1)
         return count_rows(self.task.target, table, limits, self.stop)
 
+    def examiner(self) -> Examiner:
+        """Offer looks at mismatched tables, all together no longer than the policy says."""
+        from safe_lightning.examining import Examiner
+
+        until = time.monotonic() + self.policy.verify.look_time
+        return Examiner(self.task, self.policy, self.state, self.stop, self._task_id, until)
+
+    def _task_id(self) -> int | None:
+        """Tell Lightning's own id of this import; a logical checkpoint, or none, has none. Raises CouldNotLook."""
+        if not self.task.checkpoint.enabled:
+            return None
+        found = self.read_checkpoint().task
+        return found.task_id or None if found is not None else None
+
     def peers(self) -> tuple[Peer, ...]:
-        """List the Lightnings of this machine that share something with the task. Raises CouldNotLook."""
+        """List the Lightnings that share something with the task: on this machine, and as far as the target tells.
+
+        Raises CouldNotLook where nobody was found, yet not everything could be looked at.
+        """
         from safe_lightning.lightning.peers import find_peers
 
-        return find_peers(self.task)
+        here = find_peers(self.task)
+        try:
+            return here + self._peers_elsewhere()
+        except CouldNotLook:
+            if here:
+                return here
+            raise
+
+    def others_alive(self, say: Callable[[str], None] = lambda text: None) -> bool | None:
+        """Say whether another Lightning may be at work on the same checkpoint or target; None: it is not certain.
+
+        ``say`` hears who, or why that could not be looked into.
+        """
+        from safe_lightning.lightning.peers import are_others_alive
+
+        here = are_others_alive(self.task)
+        if here is not False:
+            return here
+        try:
+            peers = self._peers_elsewhere()
+        except CouldNotLook as error:
+            say(f"whether another Lightning is at work elsewhere is not known: {error}")
+            return None
+        for peer in peers:
+            say(peer.sentence)
+        return None if peers and not any(peer.is_certain for peer in peers) else bool(peers)
+
+    def instances(self) -> Metadata:
+        """Read what the instances of a parallel import tell of themselves in the target. Raises CouldNotLook."""
+        from safe_lightning.elsewhere import read_instances
+
+        return read_instances(self.task, self.policy)
+
+    def _peers_elsewhere(self) -> tuple[Peer, ...]:
+        from safe_lightning.elsewhere import peers_elsewhere
+
+        return peers_elsewhere(self.task, self.policy, self._own_work, self.run)
+
+    def _own_work(self) -> OwnWork:
+        from safe_lightning.elsewhere import OwnWork
+
+        try:
+            checkpoint = self.read_checkpoint()
+        except CouldNotLook:
+            return OwnWork(0, None)
+        number = checkpoint.task.task_id if checkpoint.task else 0
+        try:
+            return OwnWork(number, self.source_tables() | {record.table for record in checkpoint.tables})
+        except CouldNotLook:
+            return OwnWork(number, None)
 
     def scan(self) -> Scan:
         """Look for duplicate keys in the source. Raises CouldNotLook where it cannot be looked at."""

@@ -54,7 +54,10 @@ def start() -> Iterator[MariaDB]:
     with tempfile.TemporaryDirectory(prefix="mariadb-") as folder:
         home = Path(folder)
         data = home / "data"
-        options = ["--no-defaults", f"--datadir={data}", "--user=root"]
+        # A server that starts deletes what looks like a temporary table of its own: not in a folder that many share.
+        scratch = home / "tmp"
+        scratch.mkdir()
+        options = ["--no-defaults", f"--datadir={data}", f"--tmpdir={scratch}", "--user=root"]
         install = shutil.which("mariadb-install-db") or "/usr/bin/mariadb-install-db"
         subprocess.run(
             [install, *options, "--auth-root-authentication-method=normal", "--skip-test-db"],

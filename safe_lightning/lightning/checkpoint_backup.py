@@ -37,7 +37,7 @@ def back_up_file(store: CheckpointStore, folder: Path) -> Path:
         raise CouldNotLook(f"the checkpoint at {store.location} is not a local file that could be copied")
     if not stat.S_ISREG(store.path.stat().st_mode):
         raise CouldNotLook(f"{store.path} is not a regular file")
-    with _new_file(folder, ".pb") as (copy, target):
+    with new_file(folder, ".pb") as (copy, target):
         with store.path.open("rb") as source:
             shutil.copyfileobj(source, target)
         target.flush()
@@ -57,7 +57,7 @@ def back_up_server(store: CheckpointStore, folder: Path, timeout_seconds: float,
 
     if store.server is None:
         raise CouldNotLook("the task does not say which server keeps the checkpoint (checkpoint.dsn)")
-    with open_session(store.server, timeout_seconds) as session, _new_file(folder, ".sql") as (copy, target):
+    with open_session(store.server, timeout_seconds) as session, new_file(folder, ".sql") as (copy, target):
         for line in dump_schema(session, store.schema):
             target.write(line.encode())
             if target.tell() > size_most:
@@ -66,9 +66,9 @@ def back_up_server(store: CheckpointStore, folder: Path, timeout_seconds: float,
 
 
 @contextmanager
-def _new_file(folder: Path, suffix: str) -> Iterator[tuple[Path, IO[bytes]]]:
+def new_file(folder: Path, suffix: str, prefix: str = "checkpoint-") -> Iterator[tuple[Path, IO[bytes]]]:
     """Open a new file that is durable once the block has ended well, and gone if it has not."""
-    descriptor, name = tempfile.mkstemp(prefix="checkpoint-", suffix=suffix, dir=folder)
+    descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=folder)
     path = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from safe_lightning.core.checkpoint import (
     Checkpoint,
@@ -14,6 +14,7 @@ from safe_lightning.core.checkpoint import (
     UnreadableCheckpoint,
     without_keys,
 )
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName, quote
 from safe_lightning.lightning.checkpoint_server import ServerChunks, Store, number_of, read_chunks, text_of
 from safe_lightning.lightning.mysql_connection import ServerRefused, Session, open_session
@@ -26,8 +27,8 @@ _UNKNOWN_SCHEMA = 1049
 def read_mysql(server: Server, schema: str, location: str, timeout_seconds: float) -> Checkpoint:
     """Read the checkpoint that a server keeps; ``exists`` is False where there is no such schema or it is empty.
 
-    A handful of statements whatever the number of tables and chunks. Raises CouldNotLook with one sentence
-    when the server is absent, slow, refusing or dropping, UnreadableCheckpoint for what no Lightning writes.
+    A handful of statements, and of a huge store one or two for every two thousand engines. Raises CouldNotLook with one
+    sentence when the server is absent, slow, refusing or dropping, UnreadableCheckpoint for what no Lightning writes.
     """
     with open_session(server, timeout_seconds) as session:
         names = _list_tables(session, schema)
@@ -71,7 +72,7 @@ def _list_tables(session: Session, schema: str) -> list[str]:
 def _read(session: Session, store: Store, location: str, notes: tuple[str, ...]) -> Checkpoint:
     task = _read_task(session, store) if "task" in store.tables else None
     engines = _read_engines(session, store)
-    chunks = read_chunks(session, store, lambda table, number: engines[table].statuses.get(number, 0))
+    chunks = read_chunks(session, store, {table: its.statuses for table, its in engines.items()})
     records = tuple(sorted(_read_tables(session, store, engines, chunks), key=lambda record: record.table))
     moments = [record.updated_at for record in records if record.updated_at is not None]
     created_at = _created_at(session, store)
@@ -115,7 +116,7 @@ class _Engines:
 def _read_engines(session: Session, store: Store) -> dict[str, _Engines]:
     found: dict[str, _Engines] = defaultdict(_Engines)
     updated = store.column("engine", "update_time", "UNIX_TIMESTAMP({})")
-    statement = f"SELECT table_name, engine_id, status, {updated} FROM {store.name('engine')}"  # noqa: S608
+    statement = f"SELECT table_name, engine_id, status, {updated} FROM {store.name('engine')} ORDER BY table_name"  # noqa: S608
     for table, number, status, moment in session.query(statement):
         engines = found[text_of(table)]
         engines.statuses[number_of(number)] = number_of(status)

@@ -6,15 +6,17 @@ Nothing is judged here. Whatever is not plain is left to the full decoder, which
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import field
 from functools import lru_cache
-from operator import ge, gt
+from itertools import compress
+from operator import eq, not_
 from struct import Struct
 
 from safe_lightning.core.checkpoint import ChunkTotals
+from safe_lightning.core.lean_dataclass import dataclass
 
-#: Numbers of up to 56 bits, none written longer than it need be: their bytes sort as they do.
+#: Numbers of up to 56 bits, none written longer than it need be: equal bytes are equal numbers, no byte is 0.
 _N = rb"([\x80-\xff]{0,7}+[\x01-\x7f])"
 _ANY = rb"[\x80-\xff]{0,8}+[\x01-\x7f]"
 _LENGTH = rb"[\x80-\xff]?+[\x01-\x7f]"
@@ -24,13 +26,17 @@ _CHUNK = re.compile(
     + rb"(" + _LENGTH + rb"\x0a" + _LENGTH + rb")\4"
     + rb"(?:\x10" + _N + rb")?+(?:\x28" + _N + rb")?+(?:\x30" + _N + rb")?+(?:\x38" + _N + rb")?+(?:\x40" + _N + rb")?+"
     + rb"(?:\x48" + _ANY + rb")?+(?:\x50" + _N + rb")?+(?:\x59.{8})?+"
-    + rb"(?:\x62([\x01-\x7f][\x00-\x60\xff]++))?+\x69(.{8})(?:\x70" + _ANY + rb")?+(?:\x78" + _N + rb")?+"
-    + rb"(?:\x82\x01([\x01-\x7f][\x20-\x7e]++))?+\x88\x01" + _N + rb"(?:\x90\x01" + _ANY + rb")?+)"
+    + rb"((?:\x62[\x01-\x7f][\x00-\x60\xff]++)?+\x69.{8}(?:\x70" + _ANY + rb")?+(?:\x78" + _ANY + rb")?+)"
+    + rb"((?:\x82\x01[\x01-\x7f][\x20-\x7e]++)?+\x88\x01[\x80-\xff]{0,7}+[\x01-\x7f])(?:\x90\x01" + _ANY + rb")?+)"
 )  # fmt: skip
+#: Columns, time, type and compression, as one chunk has them like the next.
+_KIND = re.compile(rb"(?s)(?:\x62(.[\x00-\x60\xff]++))?+\x69(.{8})(?:\x70" + _ANY + rb")?+(?:\x78" + _N + rb")?+")
 _COLUMNS = re.compile(rb"(?:[\x80-\xff]{0,8}[\x00-\x7f]|[\x80-\xff]{9}[\x00\x01])*")
+_SORT_KEY_TAG = b"\x82\x01"
 #: Bytes looked at in one go: enough to be fast, few enough to take little memory.
 _WINDOW_BYTES = 1 << 18
-_NUMBERS_PER_CHUNK = 6
+
+Varints = tuple[bytes, ...]
 
 
 @dataclass
@@ -46,8 +52,11 @@ class TableChunks:
 
     def add_file(self, path: bytes, size: int, compression: int) -> None:
         """Note a file; where its chunks contradict each other the largest values count."""
-        known = self.files.get(path, (size, compression))
-        self.files[path] = (max(known[0], size), max(known[1], compression))
+        known = self.files.get(path)
+        if known is None or known == (size, compression):
+            self.files[path] = (size, compression)
+        else:
+            self.files[path] = (max(known[0], size), max(known[1], compression))
 
 
 def count_plain(data: bytes, at: int, end: int, into: TableChunks, *, is_written: bool) -> bool | None:
@@ -74,52 +83,104 @@ def _count(
     found: list[tuple[bytes, ...]], keys: set[bytes], into: TableChunks, *, is_written: bool
 ) -> tuple[int, bool] | None:
     """Add chunks to the sums; return how many bytes they take and whether any was begun, None if one is not plain."""
-    (wholes, heads, names, paths, inner_heads, offsets, ends, positions, firsts, lasts, kvs,
-     columns, stamps, compressions, sort_keys, sizes) = zip(*found, strict=True)  # fmt: skip
-    frames = set(zip(map(len, wholes), heads, map(len, names), inner_heads, map(len, paths), strict=True))
-    files = set(zip(paths, sizes, compressions, strict=True))
+    (wholes, heads, names, paths, inner_heads, offsets, ends, positions, firsts, lasts, kvs, kinds,
+     lists) = zip(*found, strict=True)  # fmt: skip
+    sizes = list(map(len, wholes))
+    frames = set(zip(sizes, heads, map(len, names), inner_heads, map(len, paths), strict=True))
+    files = set(zip(paths, kinds, lists, strict=True))
     if not (
         all(_is_framed(*frame) for frame in frames)
-        and all(map(_is_plain_list, set(columns)))
-        and all(not key or key[0] == len(key) - 1 for key in set(sort_keys))
+        and all(map(_is_plain_kind, set(kinds)))
         and _are_utf8(path for path, _, _ in files)
+        and _add_files(files, into)
     ):
         return None
     keys.update(names)
-    numbers = _read_numbers(len(found), (*offsets, *ends, *positions, *firsts, *lasts, *kvs))
-    has_begun = _add_positions(numbers, paths, into, is_written=is_written)
-    for path, size, compression in files:
-        into.add_file(path, read_number(size), read_number(compression))
-    _add_times(stamps, into.totals)
-    return sum(map(len, wholes)), has_begun
+    _add_sums(firsts, lasts, kvs, into.totals)
+    has_begun = _add_positions((offsets, ends, positions), paths, into, is_written=is_written)
+    return sum(sizes), has_begun
+
+
+def _add_files(files: Iterable[tuple[bytes, bytes, bytes]], into: TableChunks) -> bool:
+    """Note the files that chunks belong to; False where a sort key's length is not what is there."""
+    totals = into.totals
+    for path, kind, listed in files:
+        seconds, compression = _read_kind(kind)
+        if seconds and (totals.created_at is None or seconds < totals.created_at):
+            totals.created_at = seconds
+        at = 0
+        if listed.startswith(_SORT_KEY_TAG):
+            at = 3 + listed[2]
+            if listed[at : at + 2] != b"\x88\x01" or at + 2 >= len(listed):
+                return False
+        into.add_file(path, read_number(listed[at + 2 :]), compression)
+    return True
+
+
+def _add_sums(firsts: Varints, lasts: Varints, kvs: Varints, totals: ChunkTotals) -> None:
+    count = len(firsts)
+    numbers = _read_numbers((*firsts, *lasts, *kvs))
+    totals.total += count
+    totals.row_ids_used += sum(numbers[:count])
+    totals.row_ids_reserved += sum(numbers[count : 2 * count])
+    totals.row_id_most = max(totals.row_id_most, *numbers[count : 2 * count])
+    totals.kvs += sum(numbers[2 * count :])
 
 
 def _add_positions(
-    numbers: Iterator[tuple[int, ...]], paths: tuple[bytes, ...], into: TableChunks, *, is_written: bool
+    places: tuple[Varints, Varints, Varints], paths: Varints, into: TableChunks, *, is_written: bool
 ) -> bool:
-    offsets, ends, positions, firsts, lasts, kvs = numbers
-    totals, count = into.totals, len(paths)
-    totals.total += count
-    totals.kvs += sum(kvs)
-    totals.row_ids_used += sum(firsts)
-    totals.row_ids_reserved += sum(lasts)
-    totals.row_id_most = max(totals.row_id_most, *lasts)
-    begun = list(map(gt, positions, offsets))
-    done = [True] * count if is_written else list(map(ge, positions, ends))
-    finished = sum(done)
-    totals.done += finished
-    if finished < count:
-        left = [(path, was_begun) for path, is_done, was_begun in zip(paths, done, begun, strict=True) if not is_done]
-        into.unfinished_files.update(path for path, _ in left)
-        into.half_read_files.update(path for path, was_begun in left if was_begun)
-    return True in begun
+    """Count the chunks that are done; say whether any was begun."""
+    offsets, ends, positions = places
+    count = len(paths)
+    if is_written:
+        into.totals.done += count
+        return _has_begun(offsets, positions)
+    # Equal bytes are equal numbers: what is at its end, as most are, need not be read.
+    is_open = list(map(not_, map(eq, positions, ends)))
+    if True not in is_open:
+        into.totals.done += count
+        return _has_begun(offsets, positions)
+    left = list(compress(zip(paths, offsets, ends, positions, strict=True), is_open))
+    open_paths, *columns = zip(*left, strict=True)
+    numbers = _read_numbers(tuple(number for column in columns for number in column))
+    most = len(left)
+    unfinished = 0
+    for path, offset, end, position in zip(
+        open_paths, numbers[:most], numbers[most : 2 * most], numbers[2 * most :], strict=True
+    ):
+        if position < end:
+            unfinished += 1
+            into.unfinished_files.add(path)
+            if position > offset:
+                into.half_read_files.add(path)
+    into.totals.done += count - unfinished
+    return _has_begun(offsets, positions)
 
 
-def _add_times(stamps: Iterable[bytes], totals: ChunkTotals) -> None:
-    for stamp in set(stamps):
-        seconds = int.from_bytes(stamp, "little", signed=True)
-        if seconds and (totals.created_at is None or seconds < totals.created_at):
-            totals.created_at = seconds
+def _has_begun(offsets: Varints, positions: Varints) -> bool:
+    if offsets == positions:
+        return False
+    return any(
+        read_number(at) > read_number(first) for first, at in zip(offsets, positions, strict=True) if first != at
+    )
+
+
+@lru_cache(maxsize=4096)
+def _read_kind(kind: bytes) -> tuple[int, int]:
+    """Read time and compression."""
+    found = _KIND.fullmatch(kind)
+    assert found is not None, "_is_plain_kind has seen to it"
+    return int.from_bytes(found[2], "little", signed=True), read_number(found[3] or b"")
+
+
+@lru_cache(maxsize=4096)
+def _is_plain_kind(kind: bytes) -> bool:
+    found = _KIND.fullmatch(kind)
+    if found is None:
+        return False
+    columns = found[1]
+    return columns is None or (columns[0] == len(columns) - 1 and bool(_COLUMNS.fullmatch(columns, 1)))
 
 
 @lru_cache(maxsize=4096)
@@ -139,11 +200,6 @@ def _lengths_in(head: bytes) -> tuple[int, int]:
     return read_number(first), read_number(head[len(first) + 1 :])
 
 
-@lru_cache(maxsize=4096)
-def _is_plain_list(columns: bytes) -> bool:
-    return not columns or (columns[0] == len(columns) - 1 and bool(_COLUMNS.fullmatch(columns, 1)))
-
-
 def _are_utf8(texts: Iterable[bytes]) -> bool:
     joined = b"\n".join(texts)
     try:
@@ -152,14 +208,14 @@ def _are_utf8(texts: Iterable[bytes]) -> bool:
         return False
 
 
-def _read_numbers(count: int, varints: tuple[bytes, ...]) -> Iterator[tuple[int, ...]]:
-    """Drop the marker bit of each byte of all numbers at once, in one large integer; hand them out column by column."""
+def _read_numbers(varints: Varints) -> tuple[int, ...]:
+    """Drop the marker bit of each byte of all numbers at once, in one large integer."""
     packing, unpacking, masks = _shapes(len(varints))
     value = int.from_bytes(packing.pack(*varints), "little")
     for shift, low, high in masks:
         value = value & low | (value & high) >> shift
-    numbers = unpacking.unpack(value.to_bytes(8 * len(varints), "little"))
-    return (numbers[at : at + count] for at in range(0, _NUMBERS_PER_CHUNK * count, count))
+    numbers: tuple[int, ...] = unpacking.unpack(value.to_bytes(8 * len(varints), "little"))
+    return numbers
 
 
 @lru_cache(maxsize=64)

@@ -1,13 +1,18 @@
-"""A checkpoint's chunks as the server that keeps them sums them up: never one statement per table."""
+"""A checkpoint's chunks as the server that keeps them sums them up: never one statement per table.
+
+A large store is asked in ranges of table names, each of which a server sums well within the time of one answer.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import field
+from itertools import islice
 from typing import Any
 
 from safe_lightning.core.checkpoint import ALL_WRITTEN, ChunkTotals, FileRecord, UnreadableCheckpoint
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import quote
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.lightning.mysql_connection import Session
@@ -16,6 +21,8 @@ from safe_lightning.lightning.mysql_connection import Session
 FILES_KEPT_MOST = 200_000
 #: Grouping more chunks than this by file would take the server longer than a look may.
 CHUNKS_GROUPED_MOST = 2_000_000
+#: Engines that one statement sums up; each has some dozens or hundreds of chunks.
+_ENGINES_SUMMED_MOST = 2_000
 
 
 @dataclass
@@ -60,24 +67,25 @@ _DONE = "(c.pos >= c.end_offset OR COALESCE(e.status, 0) >= {written})"
 _SUM_ENGINES = """
 SELECT c.table_name, c.engine_id, SUM(c.pos >= c.end_offset), COUNT(*), SUM(c.kvc_kvs), SUM(c.prev_rowid_max),
        SUM(c.rowid_max), MAX(c.rowid_max), MAX(c.pos > c.offset), {created}, {updated}
-FROM {chunk} c GROUP BY c.table_name, c.engine_id
+FROM {chunk} c WHERE {range} GROUP BY c.table_name, c.engine_id
 """
 #: One row per file. A file is done when all its chunks are.
 _LIST_FILES = """
 SELECT c.table_name, c.path, {size}, {compression}, MIN({done}), MAX(c.pos > c.offset AND NOT {done})
-FROM {source} GROUP BY c.table_name, c.path LIMIT {most}
+FROM {source} WHERE {range} GROUP BY c.table_name, c.path LIMIT {most}
 """
 _COUNT_FILES = """
 SELECT table_name, COUNT(*), SUM(done)
-FROM (SELECT c.table_name, c.path, MIN({done}) AS done FROM {source} GROUP BY c.table_name, c.path) files
+FROM (SELECT c.table_name, c.path, MIN({done}) AS done FROM {source} WHERE {range} GROUP BY c.table_name, c.path) files
 GROUP BY table_name
 """
 
 
-def read_chunks(session: Session, store: Store, status_of: Callable[[str, int], int]) -> Mapping[str, ServerChunks]:
-    """Read the sums over a store's chunks, table by table, in two or three statements. Raises CouldNotLook.
+def read_chunks(session: Session, store: Store, engines: Mapping[str, Mapping[int, int]]) -> Mapping[str, ServerChunks]:
+    """Read the sums over a store's chunks, table by table, in two or three statements a range. Raises CouldNotLook.
 
-    ``status_of`` tells the status of an engine. Of a store of very many chunks the files are not looked at.
+    ``engines`` maps tables, in the server's own order of their names, to their engines' statuses. Of a store of very
+    many chunks the files are not looked at.
     """
     words = {
         "chunk": store.name("chunk"),
@@ -87,23 +95,48 @@ def read_chunks(session: Session, store: Store, status_of: Callable[[str, int], 
         "updated": store.column("chunk", "update_time", "UNIX_TIMESTAMP(MAX(c.{}))"),
         "size": store.column("chunk", "file_size", "MAX(c.{})", "0"),
         "compression": store.column("chunk", "compression", "MAX(c.{})", "0"),
-        "most": FILES_KEPT_MOST + 1,
+        "most": str(FILES_KEPT_MOST + 1),
     }
     found: dict[str, ServerChunks] = defaultdict(ServerChunks)
-    for row in session.query(_SUM_ENGINES.format(**words)):
+    ranges = list(_ranges(engines))
+    for row in _ask(session, _SUM_ENGINES, words, ranges):
         table = text_of(row[0])
-        is_written = status_of(table, number_of(row[1])) >= ALL_WRITTEN
+        is_written = engines.get(table, {}).get(number_of(row[1]), 0) >= ALL_WRITTEN
         _add_engine(session, row, found[table], is_written=is_written)
     if sum(its.totals.total for its in found.values()) > CHUNKS_GROUPED_MOST:
         return found
-    files = session.query(_LIST_FILES.format(**words))
+    files = list(islice(_ask(session, _LIST_FILES, words, ranges), FILES_KEPT_MOST + 1))
     if len(files) <= FILES_KEPT_MOST:
         _keep_files(files, found)
     else:
-        for table, total, done in session.query(_COUNT_FILES.format(**words)):
+        for table, total, done in _ask(session, _COUNT_FILES, words, ranges):
             its = found[text_of(table)]
             its.files_total, its.files_done = number_of(total), number_of(done)
     return found
+
+
+def _ranges(engines: Mapping[str, Mapping[int, int]]) -> Iterator[tuple[str, list[str]]]:
+    """Cut the names of tables into ranges, each as a condition and its values; together they leave no name out."""
+    first, count = "", 0
+    for table, its in engines.items():
+        if count + len(its) > _ENGINES_SUMMED_MOST and count:
+            yield _range(first, table)
+            first, count = table, 0
+        count += len(its)
+    yield _range(first, "")
+
+
+def _range(first: str, end: str) -> tuple[str, list[str]]:
+    bounds = {"c.table_name >= %s": first, "c.table_name < %s": end}
+    given = {condition: name for condition, name in bounds.items() if name}
+    return " AND ".join(given) or "TRUE", list(given.values())
+
+
+def _ask(
+    session: Session, statement: str, words: Mapping[str, str], ranges: Iterable[tuple[str, list[str]]]
+) -> Iterator[Sequence[Any]]:
+    for condition, values in ranges:
+        yield from session.query(statement.format(range=condition, **words), values)
 
 
 def _add_engine(session: Session, row: Sequence[Any], into: ServerChunks, *, is_written: bool) -> None:

@@ -11,9 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TypeVar
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName, Totals
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.lightning.mysql_connection import ServerRefused, Session, open_session
@@ -43,15 +43,16 @@ class Limits:
 
 def checksum_table(server: Server, table: TableName, limits: Limits, stop: threading.Event) -> Totals:
     """Ask the cluster for a table's totals. Raises CouldNotLook with the last refusal once all tries are used up."""
-    return _tried(server, limits, stop, lambda session: _checksum(session, table, limits.concurrency))
+    return tried(server, limits, stop, lambda session: _checksum(session, table, limits.concurrency))
 
 
 def count_rows(server: Server, table: TableName, limits: Limits, stop: threading.Event) -> int:
     """Count a table's rows by its records, not by an index, which may disagree. Raises CouldNotLook."""
-    return _tried(server, limits, stop, lambda session: _count(session, table))
+    return tried(server, limits, stop, lambda session: _count(session, table))
 
 
-def _tried(server: Server, limits: Limits, stop: threading.Event, look: Callable[[Session], T]) -> T:
+def tried(server: Server, limits: Limits, stop: threading.Event, look: Callable[[Session], T]) -> T:
+    """Take one look in a session of its own, again where it failed and may succeed. Raises CouldNotLook."""
     left = limits.tries
     while True:
         left -= 1

@@ -44,7 +44,35 @@ def control_tool_argv(tool: Path, task: Task, action: Action, table: TableName, 
     """
     if action not in MODES:
         raise ValueError(f"{action} is not done by the control tool")
+    return [*_call(tool, task, pd_urls), f"--{MODES[action]}={table}"]
+
+
+def fetch_mode_argv(tool: Path, task: Task, pd_urls: str = "") -> list[str]:
+    """Build the call that asks every TiKV for its mode."""
+    return [*_call(tool, task, pd_urls), "--fetch-mode"]
+
+
+def normal_mode_argv(tool: Path, task: Task, pd_urls: str = "") -> list[str]:
+    """Build the call that switches every TiKV back to normal."""
+    return [*_call(tool, task, pd_urls), "--switch-mode=normal"]
+
+
+def read_modes(said: str) -> dict[str, str]:
+    r"""Read what the tool says of each store: its mode in a lower-case word, or ``error: …``.
+
+    >>> read_modes("10.0.0.1:20160                 | Import mode\n10.0.0.2:20160 | Error: no\n[pd] client")
+    {'10.0.0.1:20160': 'import', '10.0.0.2:20160': 'error: no'}
+    """
+    found = {}
+    for line in said.splitlines():
+        store, bar, what = (part.strip() for part in line.partition("|"))
+        if bar and store and " " not in store and (what.endswith(" mode") or what.startswith("Error: ")):
+            found[store] = what.removesuffix(" mode").lower() if what.endswith(" mode") else f"error: {what[7:]}"
+    return found
+
+
+def _call(tool: Path, task: Task, pd_urls: str) -> list[str]:
     flags = [f"--{name}={value}" for name, value in read_flags(task.argv).values.items() if name in _HANDED_ON]
     if pd_urls and not task.target.pd_addr:
         flags.append(f"--pd-urls={pd_urls}")
-    return [str(tool), *flags, f"--{MODES[action]}={table}"]
+    return [str(tool), *flags]

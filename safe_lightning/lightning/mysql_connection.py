@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from socket import AF_UNIX, SHUT_RDWR, SOCK_STREAM, create_connection, socket
 from typing import TYPE_CHECKING, Any
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.verdict import CouldNotLook
+from safe_lightning.lean_import import ssl
 from safe_lightning.lightning.task import Server
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ _BATCH_ROWS = 1000
 _MESSAGE_CHARACTERS_MOST = 300
 #: Server errors that say the statement was ended for its time, in MySQL, TiDB and MariaDB.
 _TIMED_OUT = {1317, 1969, 3024}
+
+
+#: Errors that say that a user has no right to a schema or a table, which may then be there or not.
+DENIED = frozenset({1044, 1142})
 
 
 class ServerRefused(CouldNotLook):
@@ -59,7 +63,12 @@ class Session:
             raise CouldNotLook(f"{self.place} answered with more than {_ROWS_MOST} rows")
         return list(rows)
 
-    def stream(self, statement: str) -> Iterator[tuple[Any, ...]]:
+    def take_bytes(self) -> None:
+        """Have every value from here on as the bytes that the server sends."""
+        self.connection.use_unicode = False
+        self.connection.decoders = {}
+
+    def stream(self, statement: str) -> Generator[tuple[Any, ...], None, None]:
         """Run one statement and hand over its rows as they come; each batch may take the time-out.
 
         Raises CouldNotLook, ServerRefused if the server says no.
@@ -67,10 +76,21 @@ class Session:
         from pymysql.cursors import SSCursor
 
         with self._explained(), self.connection.cursor(SSCursor) as cursor:
-            with self._limited():
-                cursor.execute(statement)
-            while rows := self._next_rows(cursor):
-                yield from rows
+            try:
+                with self._limited():
+                    cursor.execute(statement)
+                while rows := self._next_rows(cursor):
+                    yield from rows
+            except BaseException:
+                self._abandon(cursor)
+                raise
+
+    def _abandon(self, cursor: Cursor) -> None:
+        """Leave an answer unread; the driver would read all that is left of it, in order to end in good order."""
+        answer = getattr(cursor, "_result", None)  # there is no other way to tell it
+        if answer is not None and answer.unbuffered_active:
+            self.cut()
+            answer.unbuffered_active = False
 
     def _next_rows(self, cursor: Cursor) -> Sequence[tuple[Any, ...]]:
         with self._limited():

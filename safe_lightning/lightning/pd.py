@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from socket import SHUT_RDWR, socket
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.verdict import CouldNotLook
+from safe_lightning.lean_import import http_client, ssl
 from safe_lightning.lightning.task import Server
 
 _ANSWER_BYTES_MOST = 1 << 20
@@ -86,7 +85,7 @@ def _get(address: str, default_port: int, path: str, server: Server, deadline: f
             connection.request("GET", path)
             response = connection.getresponse()
             body = response.read(_ANSWER_BYTES_MOST)
-    except (OSError, HTTPException, ValueError) as error:
+    except (OSError, http_client.HTTPException, ValueError) as error:
         raise CouldNotLook(f"{address}: {error or type(error).__name__}") from error
     return _object(body, response.status, f"{address}{path}")
 
@@ -103,14 +102,14 @@ def _object(body: bytes, status: int, where: str) -> dict[str, Any]:
     return answer
 
 
-def _connection(address: str, default_port: int, server: Server, seconds: float) -> HTTPConnection:
+def _connection(address: str, default_port: int, server: Server, seconds: float) -> http_client.HTTPConnection:
     url = urlsplit(address if "://" in address else f"//{address}")
     if not url.hostname:
         raise ValueError("not an address")
     port = url.port or default_port
     if server.ca_path or url.scheme == "https":
-        return HTTPSConnection(url.hostname, port, timeout=seconds, context=_tls(server))
-    return HTTPConnection(url.hostname, port, timeout=seconds)
+        return http_client.HTTPSConnection(url.hostname, port, timeout=seconds, context=_tls(server))
+    return http_client.HTTPConnection(url.hostname, port, timeout=seconds)
 
 
 def _tls(server: Server) -> ssl.SSLContext:
@@ -121,7 +120,7 @@ def _tls(server: Server) -> ssl.SSLContext:
 
 
 @contextmanager
-def _bounded(connection: HTTPConnection, deadline: float) -> Iterator[None]:
+def _bounded(connection: http_client.HTTPConnection, deadline: float) -> Iterator[None]:
     """Connect, and cut the connection at the deadline: a server that drips bytes resets every socket time-out."""
     connection.connect()
     # Kept here: the connection lets go of its socket once a response that ends with it has begun.

@@ -30,7 +30,9 @@ def find_peers(task: Task, own_pids: frozenset[int] = frozenset()) -> tuple[Peer
     """
     from safe_lightning.lightning.task import resolve_task
 
-    found = []
+    found: list[Peer] = []
+    if not _is_any_named_so():
+        return ()
     for pid, argv, cwd in _lightnings(own_pids | _lineage()):
         shared = (
             _shared(task, argv, cwd, resolve_task) if argv and cwd else (Shared.UNKNOWN, "an unreadable command line")
@@ -102,6 +104,26 @@ def _lineage() -> frozenset[int]:
         return frozenset({os.getpid(), *(process.pid for process in psutil.Process().parents())})
     except (psutil.Error, OSError):
         return frozenset({os.getpid()})
+
+
+def _is_any_named_so() -> bool:
+    """Look at the names alone, where /proc tells them: most often there is none, and that is known ten times faster."""
+    own = str(os.getpid())
+    try:
+        with os.scandir("/proc") as entries:
+            numbers = [entry.name for entry in entries if entry.name.isdigit() and entry.name != own]
+    except OSError:
+        return True
+    return not numbers or any(map(_may_be_named_so, numbers))
+
+
+def _may_be_named_so(number: str) -> bool:
+    try:
+        return Path("/proc", number, "comm").read_bytes().startswith(_NAME.encode())
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    except OSError:
+        return True
 
 
 def _lightnings(own_pids: frozenset[int]) -> Iterator[tuple[int, list[str], Path | None]]:

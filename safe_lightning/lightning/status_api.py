@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from socket import SHUT_RDWR, socket
 from urllib.parse import quote
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import CouldNotLook
+from safe_lightning.lean_import import http_client, ssl
 from safe_lightning.lightning.task import Server
 
 _ANSWER_BYTES_MOST = 16 << 20
@@ -67,7 +66,7 @@ def _get(server: Server, path: str, where: str, timeout_seconds: float) -> tuple
                 body = response.read(_ANSWER_BYTES_MOST + 1)
         finally:
             connection.close()
-    except (OSError, HTTPException, ValueError) as error:
+    except (OSError, http_client.HTTPException, ValueError) as error:
         raise CouldNotLook(f"{where} cannot be asked: {error or type(error).__name__}") from error
     if len(body) > _ANSWER_BYTES_MOST:
         raise CouldNotLook(f"{where} answered with more than {_ANSWER_BYTES_MOST} bytes")
@@ -95,11 +94,11 @@ def _cut_after(wire: socket, timeout_seconds: float) -> Iterator[None]:
             raise TimeoutError(f"timed out after {timeout_seconds:g} s")
 
 
-def _connection(server: Server, timeout_seconds: float) -> HTTPConnection:
+def _connection(server: Server, timeout_seconds: float) -> http_client.HTTPConnection:
     port = server.status_port or _DEFAULT_PORT
     if not server.ca_path:
-        return HTTPConnection(server.host, port, timeout=timeout_seconds)
+        return http_client.HTTPConnection(server.host, port, timeout=timeout_seconds)
     context = ssl.create_default_context(cafile=server.ca_path)
     if server.cert_path and server.key_path:
         context.load_cert_chain(server.cert_path, server.key_path)
-    return HTTPSConnection(server.host, port, timeout=timeout_seconds, context=context)
+    return http_client.HTTPSConnection(server.host, port, timeout=timeout_seconds, context=context)

@@ -7,12 +7,11 @@ our own child.
 from __future__ import annotations
 
 import json
-import ssl
-from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.verdict import CouldNotLook
+from safe_lightning.lean_import import http_client, ssl
 from safe_lightning.lightning.task import Task
 
 _ANSWER_BYTES_MOST = 64 << 20
@@ -52,21 +51,21 @@ class StatusPort:
                 body = response.read(_ANSWER_BYTES_MOST + 1)
             finally:
                 connection.close()
-        except (OSError, HTTPException, ValueError) as error:
+        except (OSError, http_client.HTTPException, ValueError) as error:
             raise CouldNotLook(f"{self.place} cannot be asked: {error or type(error).__name__}") from error
         if response.status != 200:
             raise CouldNotLook(f"{self.place} answered {method} {path} with HTTP status {response.status}")
         return body
 
-    def _connection(self, timeout_seconds: float) -> HTTPConnection:
+    def _connection(self, timeout_seconds: float) -> http_client.HTTPConnection:
         if not self.ca_path:
-            return HTTPConnection(self.host, self.port, timeout=timeout_seconds)
+            return http_client.HTTPConnection(self.host, self.port, timeout=timeout_seconds)
         context = ssl.create_default_context(cafile=self.ca_path)
         # The certificate is the cluster's; it need not name the loopback address under which we ask.
         context.check_hostname = False
         if self.cert_path and self.key_path:
             context.load_cert_chain(self.cert_path, self.key_path)
-        return HTTPSConnection(self.host, self.port, timeout=timeout_seconds, context=context)
+        return http_client.HTTPSConnection(self.host, self.port, timeout=timeout_seconds, context=context)
 
 
 def read_progress(body: bytes, where: str) -> tuple[object, ...]:

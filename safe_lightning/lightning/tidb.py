@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import CouldNotLook, TableFacts
 from safe_lightning.lightning.mysql_connection import ServerRefused, Session, open_session
 from safe_lightning.lightning.status_api import ask_schema
+from safe_lightning.lightning.target_tables import Listed, empty_tables, list_tables, sees_all, text
 from safe_lightning.lightning.task import Server
 
 #: Schemas of the server itself and Lightning's own, by their default names.
@@ -25,6 +27,8 @@ _OTHER_SCHEMAS = {
 }
 _CHECKPOINT_SCHEMA = "tidb_lightning_checkpoint"
 _ABSENT = {1049, 1146}
+#: Fewer are asked about one by one: their statements are the simplest.
+_TOGETHER_LEAST = 3
 
 
 @dataclass
@@ -49,8 +53,41 @@ class SqlTarget:
         )
         if not rows:
             return self._unlisted(name)
-        kind, created, number = rows[0]
-        is_empty = None if "VIEW" in _text(kind) else self._is_empty(name)
+        return self._facts(name, rows[0], self._is_empty(name) if _is_table(rows[0]) else None)
+
+    def look_at(self, names: Iterable[TableName]) -> tuple[dict[TableName, TableFacts], tuple[str, ...]]:
+        """Look at many tables in few statements; what cannot be seen is left out, and the reasons say why.
+
+        A table that a statement about many fails on is asked about alone, and does not hide the others.
+        """
+        wanted, facts, reasons = list(dict.fromkeys(names)), dict[TableName, TableFacts](), dict[str, None]()
+        try:
+            facts = self._look_together(wanted)
+        except CouldNotLook as error:
+            reasons[str(error)] = None
+        for name in [name for name in wanted if name not in facts]:
+            try:
+                facts[name] = self.table(name)
+            except CouldNotLook as error:
+                reasons[str(error)] = None
+        return facts, tuple(reasons)
+
+    def _look_together(self, names: Sequence[TableName]) -> dict[TableName, TableFacts]:
+        if len(names) < _TOGETHER_LEAST:
+            return {}
+        listed = list_tables(self.session, names, self._id_column)
+        there = {name: row for name, row in listed.items() if row is not None}
+        facts = {}
+        if len(there) < len(listed) and sees_all(self.session):
+            facts = {name: TableFacts(name, False) for name, row in listed.items() if row is None}
+        emptiness = empty_tables(self.session, [name for name, row in there.items() if _is_table(row)])
+        for name, row in there.items():
+            if name in emptiness or not _is_table(row):
+                facts[name] = self._facts(name, row, emptiness.get(name))
+        return facts
+
+    def _facts(self, name: TableName, row: Listed, is_empty: bool | None) -> TableFacts:
+        _, created, number = row
         facts = TableFacts(name, True, int(number) if number else None, self.session.local_time(created), is_empty)
         return self._complete(facts) if self.session.is_tidb and not number else facts
 
@@ -79,7 +116,7 @@ class SqlTarget:
         rows = self.session.query(
             "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE'"
         )
-        names = (TableName(_text(schema), _text(table)) for schema, table in rows)
+        names = (TableName(text(schema), text(table)) for schema, table in rows)
         return tuple(sorted(name for name in names if not _is_other(name.schema)))
 
     @property
@@ -124,8 +161,8 @@ def _is_other(schema: str) -> bool:
     return lowered in _OTHER_SCHEMAS or lowered.startswith(_CHECKPOINT_SCHEMA)
 
 
-def _text(value: object) -> str:
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
+def _is_table(row: Listed) -> bool:
+    return "VIEW" not in text(row[0])
 
 
 @contextmanager

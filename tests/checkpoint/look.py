@@ -44,6 +44,9 @@ class StillTarget:
     def table(self, name: TableName) -> TableFacts:
         return self.facts.get(name, TableFacts(name, False))
 
+    def weigh(self, facts: TableFacts, rows_most: int) -> TableFacts:
+        return replace(facts, row_count=0 if facts.is_empty else facts.row_count, has_key=True)
+
     def tables(self) -> tuple[TableName, ...]:
         return tuple(self.facts)
 

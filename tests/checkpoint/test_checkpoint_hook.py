@@ -150,6 +150,10 @@ ANSWERED = ("fresh", "resumable", "unsafe", "finished", "failed", "stale", "unre
         (failed, there(A), "remove", Status.WARN, [Action.REMOVE]),
         (failed, there(A), "destroy", Status.WARN, [Action.DESTROY]),
         (failed, there(A), "ignore", Status.WARN, [Action.IGNORE]),
+        (failed, there(A), "quarantine", Status.WARN, [Action.QUARANTINE]),
+        (finished, there(A), "quarantine", Status.WARN, [Action.QUARANTINE]),
+        (resumable, there(A), "quarantine", Status.WARN, [Action.QUARANTINE]),
+        (resumable, there(A, is_empty=True), "quarantine", Status.WARN, [Action.QUARANTINE]),
         (resumable, there(A, is_empty=True), "refuse", Status.BLOCK, []),
         (resumable, there(A, is_empty=True), "remove", Status.WARN, [Action.REMOVE]),
         (resumable, there(A, is_empty=True), "resume", Status.WARN, []),
@@ -237,7 +241,7 @@ def test_an_override_answers_for_its_tables_only(tmp_path: Path) -> None:
 
 def test_a_finished_table_inside_an_unfinished_import_is_let_be(tmp_path: Path) -> None:
     path = write(tmp_path / "cp.pb", "local", a=table(210, done=2, engine=120), b_x=table(30))
-    verdict = judge(file_task(path, "local"), facts=there(A, B))
+    verdict = judge(file_task(path, "local"), facts={**there(A), **there(B, is_empty=True)})
     assert (verdict.status, verdict.plan) == (Status.PASS, None)
 
 
@@ -263,10 +267,22 @@ def test_a_target_out_of_reach_is_said_and_never_passed_over(tmp_path: Path) -> 
     ]
 
 
-@pytest.mark.parametrize(("backend", "is_warned"), [("tidb", True), ("local", False)])
-def test_rows_in_flight_are_warned_of_on_the_logical_backend(backend: str, is_warned: bool, tmp_path: Path) -> None:
-    verdict = judge(file_task(write(tmp_path / "cp.pb", backend, a=table(30)), backend), facts=there(A))
-    assert any(finding.code == "resume-not-safe" for finding in verdict.findings) is is_warned
+@pytest.mark.parametrize(
+    ("backend", "is_empty", "engine", "said"),
+    [
+        ("tidb", False, 30, "rows in flight would be sent again"),
+        ("local", True, 30, ""),
+        ("local", False, 30, "nothing of this import was ingested yet"),
+        ("local", False, 60, ""),
+    ],
+)
+def test_rows_that_are_there_may_make_a_resume_unsafe(
+    backend: str, is_empty: bool, engine: int, said: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "cp.pb", backend, a=table(30, engine=engine))
+    verdict = judge(file_task(path, backend), facts=there(A, is_empty=is_empty))
+    dangers = [finding.message for finding in verdict.findings if finding.code == "resume-not-safe"]
+    assert [said in danger for danger in dangers] == ([True] if said else [])
 
 
 def test_no_checkpoint_is_read_where_the_task_keeps_none(tmp_path: Path) -> None:
@@ -350,8 +366,11 @@ REMOVE = CheckpointAnswers(failed="remove", finished="remove")
         ({"require_empty_before": True}, True),
     ],
 )
-def test_an_answer_goes_no_further_than_the_limits(limits: dict[str, Any], is_refused: bool, tmp_path: Path) -> None:
-    policy = Policy(checkpoint=CheckpointPolicy(on=REMOVE, **limits))
+@pytest.mark.parametrize("word", ["remove", "quarantine"])
+def test_an_answer_goes_no_further_than_the_limits(
+    limits: dict[str, Any], is_refused: bool, word: str, tmp_path: Path
+) -> None:
+    policy = Policy(checkpoint=CheckpointPolicy(on=replace(REMOVE, failed=word), **limits))
     verdict = judge(file_task(write(tmp_path / "cp.pb", a=table(6), b_x=table(6))), policy, there(A, B))
     assert (verdict.status is Status.BLOCK, verdict.plan is None) == (is_refused, is_refused)
     if is_refused:
@@ -363,6 +382,13 @@ def test_a_table_of_too_many_rows_is_not_destroyed(tmp_path: Path) -> None:
     verdict = judge(file_task(write(tmp_path / "cp.pb", a=table(6))), policy, there(A))
     assert verdict.status is Status.BLOCK
     assert "checkpoint.max_rows_dropped: an unknown number of rows would be dropped" in verdict.message
+
+
+def test_a_table_of_many_rows_may_be_set_aside_as_none_is_dropped(tmp_path: Path) -> None:
+    policy = Policy(checkpoint=CheckpointPolicy(on=CheckpointAnswers(failed="quarantine"), max_rows_dropped=1))
+    verdict = judge(file_task(write(tmp_path / "cp.pb", a=table(6))), policy, there(A))
+    assert verdict.plan
+    assert [step.action for step in verdict.plan.steps] == [Action.QUARANTINE]
 
 
 class Busy(StillServices):

@@ -10,8 +10,11 @@ import pytest
 from recordings import roots
 
 from safe_lightning.commands.checkpoint import to_text
+from safe_lightning.commands.instances import instances_text
 from safe_lightning.core.checkpoint import STATUS_NAMES, CheckpointVerdict, status_name
 from safe_lightning.core.checkpoint_verdict import judge_checkpoint
+from safe_lightning.core.parallel import Instance, InstanceState, Metadata, TableShare
+from safe_lightning.core.tables import TableName
 from safe_lightning.lightning.checkpoint_file import read_summary
 from safe_lightning.policy.model import CheckpointAnswers
 
@@ -47,3 +50,24 @@ def test_the_screen_is_the_one_that_is_shown() -> None:
     shown = "\n".join(to_text(found, judge_checkpoint(found, None, 0.0)))
     block = TEXT.split("```console\n", 1)[1].split("```", 1)[0].split("\n", 1)[1]
     assert block.rstrip("\n") == shown.rstrip("\n")
+
+
+def test_the_screen_of_a_parallel_import_is_the_one_that_is_shown() -> None:
+    orders = TableName("shop", "orders")
+    shares = {7: "restore", 8: "restore_finished", 9: "allocated", 10: "checksum_skipped"}
+    states = {
+        7: ("schedule_set", False),
+        8: ("initialized", False),
+        9: ("schedule_set", True),
+        10: ("skip_switch", False),
+    }
+    instances = tuple(
+        Instance(number, *states[number], (TableShare(orders, str(orders), status),))
+        for number, status in shares.items()
+    )
+    shown = "\n".join(instances_text(Metadata("lightning_metadata", True, instances), 7))
+    assert shown == TEXT.split("...\n", 1)[1].split("\n```", 1)[0]
+
+
+def test_every_state_of_a_whole_import_is_listed() -> None:
+    assert {*map(str, InstanceState), "none"} <= set(re.findall(r"^\| \*\*(\w+)\*\* \|", TEXT, re.MULTILINE))
