@@ -61,13 +61,20 @@ def finish_checksum(session: Session, report: ImportReport, stop: threading.Even
         return replace(report, evidence=(*report.evidence, note))
     expected = pending_totals(report)
     session.log.info("checksum-begun", tables=[str(table) for table in expected])
-    proofs = compare_tables(session.task.target, expected, checksum_limits(session.policy), stop)
+    proofs = _compare(session, expected, stop)
     for proof in proofs:
         session.log.info("checksum-proof", table=str(proof.table), proof=str(proof.proof), message=proof.message)
     finished = finish_report(report, proofs)
     if finished.outcome is Outcome.SUCCEEDED:
         return replace(finished, evidence=(*finished.evidence, *_left_over(session)))
     return finished
+
+
+def _compare(session: Session, expected: Mapping[TableName, Expected], stop: threading.Event) -> list[TableProof]:
+    from safe_lightning.acts.gc_holding import gc_held
+
+    with gc_held(session):
+        return compare_tables(session.task.target, expected, checksum_limits(session.policy), stop)
 
 
 def _left_over(session: Session) -> list[str]:

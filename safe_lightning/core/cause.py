@@ -6,13 +6,17 @@ once". An encoding or character-set problem alone cannot do that, as both sides 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from safe_lightning.core.causes.catalogue import BY_NAME, CATALOGUE
+from safe_lightning.core.causes.counts import told_agreement
 from safe_lightning.core.causes.incomplete import kind_of
 from safe_lightning.core.causes.model import Cause, Gap, MismatchFacts
-from safe_lightning.core.causes.names import CHECKSUM_INCOMPLETE, UNEXPLAINED
+from safe_lightning.core.causes.names import CHECKSUM_INCOMPLETE, UNEXPLAINED, VERSION_BUG
+from safe_lightning.core.causes.other_judges import version_bug
 from safe_lightning.core.clues import Clues, TableClues
+from safe_lightning.core.examination import Examination, with_examination
 from safe_lightning.core.key_codec import BadKey, Kind
 from safe_lightning.core.outcome import Outcome
 from safe_lightning.core.row_key import decode_key, describe_key
@@ -24,12 +28,16 @@ __all__ = [
     "TIE_MARGIN",
     "UNEXPLAINED",
     "Cause",
+    "Examination",
     "MismatchFacts",
     "causes_by_table",
     "find_causes",
     "incomplete_cause",
     "is_mismatch",
+    "joined_causes",
     "mismatch_facts",
+    "mismatches",
+    "next_step",
     "tied",
 ]
 
@@ -37,6 +45,8 @@ __all__ = [
 MISMATCH_STATUS = "checksum-mismatch"
 #: Causes whose confidences differ by no more than this are told as a tie.
 TIE_MARGIN = 0.1
+#: From here on a cause's own next step is told.
+_SURE_ENOUGH = 0.7
 
 
 def find_causes(facts: MismatchFacts) -> tuple[Cause, ...]:
@@ -44,14 +54,36 @@ def find_causes(facts: MismatchFacts) -> tuple[Cause, ...]:
     gap = _gap(facts.comparison)
     if gap is None:
         return (_cause(UNEXPLAINED, 1.0, ("the totals of both sides are not known",)),)
+    if facts.checksum_now is not None and facts.checksum_now == facts.comparison.local:
+        return _all_there(facts, gap)
     found = []
     for entry in CATALOGUE:
         if entry.judge and (seen := entry.judge(facts, gap)):
             found.append(_cause(entry.name, seen.confidence, (str(gap), *seen.lines)))
     best = max((cause.confidence for cause in found), default=0.0)
     if best < 0.5:
-        found.append(_cause(UNEXPLAINED, round(1.0 - best, 2), (str(gap),)))
+        found.append(_cause(UNEXPLAINED, round(1.0 - best, 2), (str(gap), *_seen_without_cause(facts, gap))))
     return tuple(sorted(found, key=lambda cause: -cause.confidence))
+
+
+def _seen_without_cause(facts: MismatchFacts, gap: Gap) -> Iterator[str]:
+    """Say what was looked at in vain, so that nobody has to look there again."""
+    if facts.conflicts_found == 0 and facts.conflicts_folded == 0:
+        yield "no key occurs twice in the source"
+    if gap.missing > 0 and (told := told_agreement(facts)):
+        yield told
+
+
+def _all_there(facts: MismatchFacts, gap: Gap) -> tuple[Cause, ...]:
+    """Tell of a table that holds just what was encoded: no cause that lies in its data is one any more."""
+    line = (
+        "ADMIN CHECKSUM TABLE now gives exactly the source's sums: pairs, bytes and checksum. The table holds what was "
+        "encoded; the comparison looked at something else, or too early"
+    )
+    seen = version_bug(facts, gap)
+    if seen is None:
+        return (_cause(UNEXPLAINED, 1.0, (str(gap), line, "no defect of this release is known that explains it")),)
+    return (_cause(VERSION_BUG, 0.95, (str(gap), line, *seen.lines)),)
 
 
 def _cause(name: str, confidence: float, evidence: tuple[str, ...]) -> Cause:
@@ -63,6 +95,13 @@ def tied(causes: Sequence[Cause]) -> tuple[Cause, ...]:
     return tuple(c for c in causes if causes[0].confidence - c.confidence <= TIE_MARGIN + 1e-9)
 
 
+def next_step(causes: Sequence[Cause]) -> str:
+    """Say what to do about the one cause that is likely enough to act on; "" where none is, or where several are."""
+    is_sure = bool(causes) and causes[0].confidence >= _SURE_ENOUGH and len(tied(causes)) == 1
+    entry = BY_NAME.get(causes[0].name) if is_sure else None
+    return f"{entry.next_step[:1].upper()}{entry.next_step[1:]}." if entry else ""
+
+
 def _gap(comparison: Comparison) -> Gap | None:
     if comparison.remote is None or comparison.local is None:
         return None
@@ -72,15 +111,39 @@ def _gap(comparison: Comparison) -> Gap | None:
 def causes_by_table(
     report: ImportReport, facts_of: Callable[[TableName | None, Comparison], MismatchFacts]
 ) -> dict[TableName | None, tuple[Cause, ...]]:
-    """Judge every mismatched table of a report; those that nobody named share the key None.
+    """Judge every mismatched table of a report; ``facts_of`` adds what the report does not know."""
+    return {table: find_causes(facts_of(table, totals)) for table, totals in mismatches(report).items()}
 
-    ``facts_of`` adds what the report does not know. A later unnamed pair of totals never replaces a table's own.
+
+def mismatches(report: ImportReport) -> dict[TableName | None, Comparison]:
+    """Return the totals of every mismatched table of a report; those that nobody named share the key None.
+
+    A later unnamed pair of totals never replaces a table's own.
     """
-    found: dict[TableName | None, tuple[Cause, ...]] = {}
+    found: dict[TableName | None, Comparison] = {}
     for result in report.tables:
-        if is_mismatch(result.status) and result.table not in found:
-            found[result.table] = find_causes(facts_of(result.table, result.checksum or Comparison(None, None)))
+        if is_mismatch(result.status):
+            found.setdefault(result.table, result.checksum or Comparison(None, None))
     return found
+
+
+def joined_causes(by_table: Mapping[TableName | None, Sequence[Cause]]) -> list[Cause]:
+    """Rank the causes over all mismatched tables, each named once.
+
+    Where several tables mismatch, each line of evidence begins with its table.
+    """
+    found: dict[str, list[Cause]] = {}
+    for table, causes in by_table.items():
+        for cause in causes:
+            lead = f"{table or 'a table that nobody named'}: " if len(by_table) > 1 else ""
+            lines = tuple(lead + line for line in cause.evidence)
+            found.setdefault(cause.name, []).append(replace(cause, evidence=lines))
+    return sorted((_joined(causes) for causes in found.values()), key=lambda cause: -cause.confidence)
+
+
+def _joined(causes: Sequence[Cause]) -> Cause:
+    evidence = tuple(line for cause in causes for line in cause.evidence)
+    return replace(max(causes, key=lambda cause: cause.confidence), evidence=evidence)
 
 
 def is_mismatch(status: str) -> bool:
@@ -102,13 +165,19 @@ def mismatch_facts(
     comparison: Comparison,
     had_rows_before: bool | None,
     admits_old_rows: bool | None = None,
+    seen: Examination | None = None,
 ) -> MismatchFacts:
-    """Gather the facts of one table from a report and from what stood in the target before (None: not recorded)."""
-    clues = report.clues or Clues()
+    """Gather the facts of one table, from a report and from what was seen beside the log.
+
+    ``had_rows_before``: what stood in the target before (None: not recorded).
+    """
+    seen = seen or Examination()
+    clues = _with_table_id(report.clues or Clues(), table, seen)
     own = clues.tables.get(table, TableClues()) if table else TableClues()
-    keys = _keys_of(clues, table, report)
+    keys = _keys_of(clues, table)
+    indexes = {(table, number): name for number, name in seen.index_names.items()} if table else {}
     rows, per_row = _rows(own)
-    return MismatchFacts(
+    facts = MismatchFacts(
         comparison=comparison,
         table=table,
         own=own.own,
@@ -121,7 +190,7 @@ def mismatch_facts(
         was_resumed=True if table is not None and table in report.resumed_tables else own.was_resumed,
         duplicate_keys_skipped=report.duplicate_keys_skipped,
         tables_sharing_skips=sum(is_mismatch(result.status) for result in report.tables),
-        keys_shown=tuple(describe_key(key, clues.table_ids) for key in keys),
+        keys_shown=tuple(describe_key(key, clues.table_ids, indexes) for key in keys),
         has_text_keys=_hold_text(keys),
         conflict_strategy=_strategy(clues),
         lightning_schemas=clues.lightning_schemas,
@@ -130,9 +199,16 @@ def mismatch_facts(
         files=own.files,
         version=report.version,
     )
+    return with_examination(facts, seen)
 
 
-def _keys_of(clues: Clues, table: TableName | None, report: ImportReport) -> tuple[str, ...]:
+def _with_table_id(clues: Clues, table: TableName | None, seen: Examination) -> Clues:
+    if table is None or seen.table_id is None:
+        return clues
+    return replace(clues, table_ids={**clues.table_ids, seen.table_id: table})
+
+
+def _keys_of(clues: Clues, table: TableName | None) -> tuple[str, ...]:
     """Return the logged keys that may be this table's: those of tables known to be others are left out."""
     if table is None:
         return clues.skipped_keys

@@ -9,11 +9,11 @@ import tempfile
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from safe_lightning.core.exitcodes import ExitCode
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 from safe_lightning.policy.model import DROP_PHRASE
 from safe_lightning.rehearsal.sandbox import (
@@ -31,6 +31,7 @@ ORDERS = TableName("shop", "orders")
 _ORDERS_ROWS = 140
 _SECOND_EXPORT = "shop.orders.0002.csv"
 _WIDTH = 78
+_TOLD = "checksum-mismatch"
 
 _QUIET: dict[str, object] = {"schema": 1, "log": {"level": "warn", "progress": "off"}}
 _DESTROYING: dict[str, object] = {
@@ -88,14 +89,13 @@ def _data(name: str) -> Path:
     return Path(str(resources.files("safe_lightning.rehearsal"))) / "data" / name
 
 
-def play_all(front_door: FrontDoor, *, is_pausing: bool, pages: Path | None = None) -> bool:
-    """Play all acts; return whether each ended as announced. The page of every run is kept in ``pages``, if named.
+def play_all(front_door: FrontDoor, *, is_pausing: bool, pages: Path) -> bool:
+    """Play all acts; return whether each ended as announced. The page of every run is kept in ``pages``.
 
     Raises OSError where that cannot be written.
     """
-    if pages is not None:
-        pages.mkdir(parents=True, exist_ok=True)
-        front_door = _keeping_pages(front_door, pages)
+    pages.mkdir(parents=True, exist_ok=True)
+    front_door = _keeping_pages(front_door, pages)
     _tell(
         "Four short imports in a SANDBOX: a stand-in for tidb-lightning, its control tool and TiDB. "
         "No cluster is needed, and nothing of yours is touched."
@@ -107,12 +107,17 @@ def play_all(front_door: FrontDoor, *, is_pausing: bool, pages: Path | None = No
         print(f"\n{'=' * _WIDTH}\nAct {number} of {len(ACTS)}: {title}\n{'=' * _WIDTH}")
         results.append(act(front_door))
         _tell("As announced." if results[-1] else "NOT as announced; please report this.")
-    kept = f"The pages of its runs are in {pages}." if pages else "`demo --keep DIR` would have kept the runs' pages."
     _tell(
-        f"That was a sandbox; it is gone now. {kept} "
-        "Try it with your own task: safe-lightning rehearse -- --config task.toml"
+        "That was a sandbox; it is gone now. Try it with your own task: safe-lightning rehearse -- --config task.toml. "
+        "What is left of it are the pages of its runs; that of the mismatch:"
     )
+    print(f"\n    {(page_of_mismatch(pages) or pages).absolute().as_uri()}", flush=True)
     return all(results)
+
+
+def page_of_mismatch(pages: Path) -> Path | None:
+    """Find the page of the run that ended in a mismatch, which has the most to tell."""
+    return next((page for page in sorted(pages.glob("*.html")) if f"<h1>{_TOLD}</h1>" in page.read_text("utf-8")), None)
 
 
 def _keeping_pages(front_door: FrontDoor, pages: Path) -> FrontDoor:

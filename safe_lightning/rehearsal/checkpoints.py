@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from safe_lightning.core.checkpoint import MAX_INVALID
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName, Totals
 from safe_lightning.lightning.checkpoint_model import (
     FileCheckpoint,
@@ -82,11 +83,12 @@ class Engine:
 
 @dataclass
 class Table:
-    """A table's entry."""
+    """A table's entry; ``base`` is the sum of what stood in it before, where the import adds to that."""
 
     status: int = LOADED
     table_id: int = 0
     engines: dict[int, Engine] = field(default_factory=dict)
+    base: Totals = field(default_factory=lambda: Totals(0, 0, 0))
 
     @property
     def has_failed(self) -> bool:
@@ -176,7 +178,14 @@ def all_chunks(tables: Iterable[Table]) -> list[Chunk]:
 
 def _file_table(table: Table) -> FileTable:
     engines = {number: _file_engine(engine) for number, engine in table.engines.items()}
-    return FileTable(status=table.status, table_id=table.table_id, engines=engines)
+    return FileTable(
+        status=table.status,
+        table_id=table.table_id,
+        engines=engines,
+        kv_bytes=table.base.bytes,
+        kv_kvs=table.base.kvs,
+        kv_checksum=table.base.checksum or 0,
+    )
 
 
 def _file_engine(engine: Engine) -> FileEngine:
@@ -203,7 +212,7 @@ def _file_chunk(chunk: Chunk) -> FileChunk:
 
 def _table(table: FileTable) -> Table:
     engines = {number: _engine(engine) for number, engine in table.engines.items()}
-    return Table(table.status, table.table_id, engines)
+    return Table(table.status, table.table_id, engines, Totals(table.kv_checksum, table.kv_kvs, table.kv_bytes))
 
 
 def _engine(engine: FileEngine) -> Engine:

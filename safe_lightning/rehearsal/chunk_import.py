@@ -54,6 +54,7 @@ class ChunkWriter:
             self._log.error("chunk_process.go:223", "restore file failed", *fields, took(started), ("error", error))
             raise
         chunk.pos = chunk.end_offset
+        chunk.prev_rowid_max += len(rows)
         self._run.book.save()
         self._log.info(
             "chunk_process.go:223",
@@ -122,7 +123,7 @@ class ChunkWriter:
 
     def _insert(self, columns: Sequence[str], batch: Sequence[Sequence[Value]]) -> None:
         try:
-            self._run.cluster.insert(self._name, columns, batch)
+            self._run.cluster.run(self._statement(columns, batch))
         except ClusterError as error:
             self._say_refused(columns, batch, error)
             for row in batch:  # Lightning tries the rows one by one to find the one that is refused
@@ -130,15 +131,19 @@ class ChunkWriter:
 
     def _insert_one(self, columns: Sequence[str], row: Sequence[Value]) -> None:
         try:
-            self._run.cluster.insert(self._name, columns, [row])
+            self._run.cluster.run(self._statement(columns, [row]))
         except ClusterError as error:
             self._say_refused(columns, [row], error)
             text = f"[{self._name}] write rows exceed conflict threshold: {error}"
             raise ImportStepError(4, text) from error
 
+    def _statement(self, columns: Sequence[str], rows: Sequence[Sequence[Value]]) -> str:
+        verb = "REPLACE" if self._run.task.conflict_strategy == "replace" else "INSERT"
+        return self._run.cluster.insert_statement(self._name, columns, rows, verb)
+
     def _say_refused(self, columns: Sequence[str], rows: Sequence[Sequence[Value]], error: ClusterError) -> None:
         shown = ",".join("(" + ",".join("NULL" if v is None else f"'{v}'" for v in row) + ")" for row in rows)
-        statement = self._run.cluster.insert_statement(self._name, columns, rows)
+        statement = self._statement(columns, rows)
         self._log.error(
             "tidb.go:869", "execute statement failed", ("rows", f"[{shown}]"), ("stmt", statement), ("error", error)
         )

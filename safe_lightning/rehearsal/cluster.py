@@ -112,10 +112,12 @@ class Cluster:
         """Insert rows in one statement."""
         self.run(self.insert_statement(name, columns, rows))
 
-    def insert_statement(self, name: TableName, columns: Sequence[str], rows: Sequence[Sequence[Value]]) -> str:
-        """Write the statement the way Lightning's tidb backend does."""
+    def insert_statement(
+        self, name: TableName, columns: Sequence[str], rows: Sequence[Sequence[Value]], verb: str = "INSERT"
+    ) -> str:
+        """Write the statement the way Lightning's tidb backend does; ``verb`` is that of the conflict strategy."""
         values = ",".join("(" + ",".join(self._literal(value) for value in row) + ")" for row in rows)
-        return f"INSERT INTO {name}({','.join(map(quote, columns))}) VALUES{values}"
+        return f"{verb} INTO {name}({','.join(map(quote, columns))}) VALUES{values}"
 
     def _literal(self, value: Value) -> str:
         return "NULL" if value is None else str(self._sql.escape(value))

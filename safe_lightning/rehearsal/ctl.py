@@ -19,7 +19,7 @@ from safe_lightning.lightning.task import Task, resolve_task
 from safe_lightning.rehearsal.checkpoints import LOADED, CheckpointBook, load
 from safe_lightning.rehearsal.cluster import Cluster, ClusterError, pd_answers
 from safe_lightning.rehearsal.importer import RELEASE
-from safe_lightning.rehearsal.scenario import CLUSTER_ID, Scenario, read_scenario
+from safe_lightning.rehearsal.scenario import CLUSTER_ID, TIKV_MODE_FILE, VARIABLE, Scenario, read_scenario
 from safe_lightning.rehearsal.zap import ZapLog
 
 REMOVE, IGNORE, DESTROY = "checkpoint-remove", "checkpoint-error-ignore", "checkpoint-error-destroy"
@@ -63,10 +63,24 @@ def _act(task: Task, values: Mapping[str, str], scenario: Scenario) -> int:
         print(_PANIC, end="", file=sys.stderr)
         return 2
     mode = next((mode for mode in _MODES if values.get(mode)), None)
-    code = _usage() if mode is None else _perform(task, mode, values[mode], scenario)
+    if "fetch-mode" in values or "switch-mode" in values:
+        code = _tikv_mode(values)
+    else:
+        code = _usage() if mode is None else _perform(task, mode, values[mode], scenario)
     log.info("pd_service_discovery.go:642", "[pd] close pd service discovery client")
     log.info("client.go:347", "[pd] http client closed", ("source", "lightning-ctl"))
     return code
+
+
+def _tikv_mode(values: Mapping[str, str]) -> int:
+    """Tell the mode of the one store that there is, or switch it: a file in the sandbox holds it."""
+    path = Path(os.environ.get(VARIABLE) or os.devnull).with_name(TIKV_MODE_FILE)
+    if "fetch-mode" in values:
+        mode = path.read_text(encoding="utf-8") if path.exists() else "Normal"
+        print(f"{'127.0.0.1:20160':<30} | {mode} mode", file=sys.stderr)
+    else:
+        path.write_text(values["switch-mode"].capitalize(), encoding="utf-8")
+    return 0
 
 
 def _usage() -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 from safe_lightning.lightning.task import Task
 from safe_lightning.rehearsal.checkpoints import STEP_NAMES, CheckpointBook, Engine, Table
@@ -58,6 +59,11 @@ class Import:
     def is_local(self) -> bool:
         """Whether it is a physical import."""
         return self.task.backend == "local"
+
+    @property
+    def adds_to_rows(self) -> bool:
+        """Whether a physical import goes into tables that may hold rows, whose sum is then part of the comparison."""
+        return self.is_local and self.task.values.get("tikv-importer.incremental-import") is True
 
     @property
     def folder(self) -> Path:

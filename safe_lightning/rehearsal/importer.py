@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     cancellation.install()
     task = resolve_task(argv, Path.cwd(), os.environ)
     if task.is_info_only:
-        print(RELEASE, end="")
+        print(RELEASE.replace("v8.5.4", read_scenario().version), end="")
         return 0
     if task.is_bad or task.unknown_flags:
         return _refuse(task)
@@ -100,7 +100,7 @@ def _import(task: Task, play: Play, log: ZapLog, board: StatusBoard) -> int:
     log.info(
         "info.go:53",
         "Welcome to TiDB-Lightning",
-        ("release-version", "v8.5.4"),
+        ("release-version", play.scenario.version),
         ("git-hash", "None"),
         ("git-branch", "None"),
         ("go-version", "go1.26.8"),
@@ -164,7 +164,12 @@ def _config(task: Task) -> str:
                 "keep-after-success": task.checkpoint.keep_after_success,
             },
             "mydumper": {"data-source-dir": task.data_source_dir, "filter": list(task.table_filter)},
-            "tikv-importer": {"backend": task.backend, "sorted-kv-dir": task.sorted_kv_dir},
+            "tikv-importer": {
+                "backend": task.backend,
+                "sorted-kv-dir": task.sorted_kv_dir,
+                "incremental-import": task.values.get("tikv-importer.incremental-import") is True,
+            },
+            "conflict": {"strategy": task.conflict_strategy},
             "post-restore": {"checksum": task.checksum, "analyze": task.analyze},
         },
         separators=(",", ":"),

@@ -7,13 +7,15 @@ that the same row always gives the same pairs, and that rows with equal keys sha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import Totals
 from safe_lightning.rehearsal.schema import Column, Key, TableSchema
 
+_RECORD_PREFIX_BYTES = 9
+_GROUP_BYTES = 8
 _SIGN = 1 << 63
 _MASK = (1 << 64) - 1
 _DIGITS_MOST = 40
@@ -74,10 +76,29 @@ def add(left: Totals, right: Totals) -> Totals:
 def encode_row(schema: TableSchema, table_id: int, row_id: int, values: Sequence[Value]) -> list[Pair]:
     """Encode one row; ``row_id`` identifies it where no primary key does."""
     handle = _handle(schema, row_id, values)
-    prefix = b"t" + _integer(table_id)
-    pairs = [Pair(prefix + b"_r" + handle, _record(values), None)]
-    secondary = [key for key in schema.keys if not key.is_primary]  # the primary key is the record's own key
-    return pairs + [_entry(schema, prefix, number, key, handle, values) for number, key in enumerate(secondary, 1)]
+    record = Pair(record_prefix(table_id) + handle, encode_record(values), None)
+    return [record, *encode_entries(schema, record.key, values)]
+
+
+def encode_entries(schema: TableSchema, record_key: bytes, values: Sequence[Value]) -> list[Pair]:
+    """Encode the index entries of the row whose record has this key."""
+    prefix, handle = record_key[:_RECORD_PREFIX_BYTES], record_key[_RECORD_PREFIX_BYTES + 2 :]
+    return [_entry(schema, prefix, number, key, handle, values) for number, key in numbered(schema)]
+
+
+def numbered(schema: TableSchema) -> Iterator[tuple[int, Key]]:
+    """Yield the indexes with the numbers in their entries' keys; the primary key is the record's own key."""
+    return enumerate((key for key in schema.keys if not key.is_primary), 1)
+
+
+def record_prefix(table_id: int) -> bytes:
+    """Return what the keys of a table's records begin with."""
+    return b"t" + _integer(table_id) + b"_r"
+
+
+def index_prefix(table_id: int, number: int) -> bytes:
+    """Return what the keys of an index's entries begin with."""
+    return b"t" + _integer(table_id) + b"_i" + _integer(number)
 
 
 def _handle(schema: TableSchema, row_id: int, values: Sequence[Value]) -> bytes:
@@ -98,7 +119,14 @@ def _entry(schema: TableSchema, prefix: bytes, number: int, key: Key, handle: by
     return Pair(prefix + b"_i" + _integer(number) + encoded + handle, b"0", number)
 
 
-def _record(values: Sequence[Value]) -> bytes:
+def with_row_id(record: Pair, added: int) -> Pair:
+    """Return the record under another row id: its handle, which must be a number, plus ``added``."""
+    prefix, handle = record.key[:-8], int.from_bytes(record.key[-8:], "big")
+    return Pair(prefix + ((handle + added) & _MASK).to_bytes(8, "big"), record.value, None)
+
+
+def encode_record(values: Sequence[Value]) -> bytes:
+    """Encode a row's values as its record holds them."""
     return b"".join(_part(None if value is None else value.encode("utf-8", "surrogateescape")) for value in values)
 
 
@@ -125,13 +153,27 @@ def _values(schema: TableSchema, key: Key, values: Sequence[Value]) -> bytes:
 
 
 def _key_part(column: Column, value: Value) -> bytes:
-    """Encode so that values which TiDB takes for equal are equal: 1 and 01, 2.5 and 2.50, blanks at the end."""
+    """Encode so that values which TiDB takes for equal are equal: 1 and 01, 2.5 and 2.50, blanks at the end, case."""
     if value is None:
         return b"\x00"
     if column.kind == "integer":
         return b"\x03" + _integer(_whole(value))
-    text = _number(value) if column.kind == "number" else value.rstrip(" ")
-    return b"\x01" + _part(text.encode("utf-8", "surrogateescape"))
+    text = _number(value) if column.kind == "number" else _folded(column, value)
+    return b"\x01" + _grouped(text.encode("utf-8", "surrogateescape"))
+
+
+def _grouped(data: bytes) -> bytes:
+    """Write bytes so that they compare as they did: groups of eight, each with a sign of how full it is.
+
+    Source: codec.EncodeBytes of TiDB (pkg/util/codec/bytes.go).
+    """
+    groups = [data[at : at + _GROUP_BYTES] for at in range(0, len(data) + 1, _GROUP_BYTES)]
+    return b"".join(one.ljust(_GROUP_BYTES, b"\0") + bytes([0xFF - _GROUP_BYTES + len(one)]) for one in groups)
+
+
+def _folded(column: Column, value: str) -> str:
+    text = value.rstrip(" ")
+    return text.upper() if column.folds_case else text
 
 
 def _number(value: str) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import field
 from pathlib import Path
 
-from safe_lightning.rehearsal.pairs import Pair, Value
-from safe_lightning.rehearsal.scenario import VARIABLE, Ending, Scenario
+from safe_lightning.core.lean_dataclass import dataclass
+from safe_lightning.rehearsal.pairs import Pair, Value, decode_record, encode_entries, encode_record, with_row_id
+from safe_lightning.rehearsal.scenario import VARIABLE, Ending, Mishap, Scenario
 from safe_lightning.rehearsal.schema import TableSchema
 
 _SIGNAL_NAMES = {
@@ -21,6 +22,8 @@ _SIGNAL_NAMES = {
 }
 _LOST_PAIRS = 3
 _REPEATED_ROWS = 2
+_DELETED_ROWS = 2
+_OTHER_ROW_IDS = 1 << 40
 _POLL_SECONDS = 0.05
 
 
@@ -57,6 +60,7 @@ class Play:
         self.cancellation = cancellation
         path = environ.get(VARIABLE)
         self._played = Path(f"{path}.played") if path else None
+        self._has_mishap: bool | None = None
 
     def is_on(self, ending: Ending) -> bool:
         """Whether an ending that belongs to the source is asked for."""
@@ -67,6 +71,16 @@ class Play:
             return False
         self._played.touch()
         return True
+
+    def has(self, mishap: Mishap) -> bool:
+        """Whether a mishap befalls this run: the first one in its sandbox, and that as a whole."""
+        if self.scenario.mishap is not mishap:
+            return False
+        if self._has_mishap is None:
+            self._has_mishap = self._played is not None and not self._played.exists()
+            if self._has_mishap and self._played is not None:
+                self._played.touch()
+        return self._has_mishap
 
     def in_chunk(self, number: int, count: int) -> None:
         """Stop, die or stand still within a chunk: the second, or the only one. Raises CanceledError."""
@@ -109,9 +123,42 @@ class Play:
         """Whether the cluster's garbage collection overtakes the checksum that is being computed."""
         return self._accident(Ending.CHECKSUM_INCOMPLETE)
 
-    def survivors(self, pairs: Sequence[Pair]) -> Sequence[Pair]:
-        """Lose a few pairs on their way into the cluster, where a mismatch is asked for."""
-        return pairs[:-_LOST_PAIRS] if self._accident(Ending.CHECKSUM_MISMATCH) else pairs
+    def arriving(self, schema: TableSchema, pairs: Sequence[Pair]) -> Sequence[Pair]:
+        """Say what of an engine's pairs comes to stand in the cluster, by the ending and the mishap."""
+        if self._accident(Ending.CHECKSUM_MISMATCH):
+            return pairs[:-_LOST_PAIRS]
+        if self.has(Mishap.NOWHERE):
+            return []
+        if self.has(Mishap.DELETED_AS_CONFLICTS):
+            each = 1 if any(pair.index is None for pair in pairs) else len({pair.index for pair in pairs})
+            return pairs[: -_DELETED_ROWS * each]
+        if self.has(Mishap.OTHER_BYTES):
+            return [_in_other_bytes(pair) for pair in pairs]
+        return [*pairs, *_again(schema, pairs)] if self.has(Mishap.SECOND_IMPORTER) else pairs
+
+    def stops_in_ingest(self) -> bool:
+        """Ask ourselves to stop as an ingest begins, where that is the mishap; whether the stop has come."""
+        if not self.has(Mishap.STOP_IN_INGEST):
+            return False
+        os.kill(os.getpid(), signal.SIGTERM)
+        return not self.takes(self.scenario.hang_seconds)
+
+
+def _in_other_bytes(pair: Pair) -> Pair:
+    if pair.index is not None:
+        return pair
+    *others, last = decode_record(pair.value)
+    return Pair(pair.key, encode_record([*others, f"{last or ''}\u00a0"]), None)
+
+
+def _again(schema: TableSchema, pairs: Sequence[Pair]) -> Iterator[Pair]:
+    """Encode the rows once more under other row ids, as a second importer does that knows nothing of the first."""
+    for pair in pairs:
+        if pair.index is None:
+            values = decode_record(pair.value)
+            record = with_row_id(pair, _OTHER_ROW_IDS)
+            yield record
+            yield from encode_entries(schema, record.key, values)
 
 
 def _other(value: Value) -> Value:

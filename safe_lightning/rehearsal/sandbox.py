@@ -8,12 +8,13 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from safe_lightning.core.goflags import read_flags
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 from safe_lightning.lightning.task import Server, Task, resolve_task
 from safe_lightning.lightning.task_file import read_task_file
@@ -53,21 +54,30 @@ class Sandbox:
             "SAFE_LIGHTNING_BINARY": str(self.folder / "bin" / "tidb-lightning"),
             "SAFE_LIGHTNING__STATE_DIR": str(self.folder / "state"),
             "SAFE_LIGHTNING__CONTROL_TOOL__PATH": str(self.folder / "bin" / "tidb-lightning-ctl"),
+            "SAFE_LIGHTNING__LOCK__LEASE": "off",  # nobody else can see the sandbox
         }
         return {**base, **ours}
 
 
 @contextmanager
-def open_sandbox(argv: Sequence[str], cwd: Path, scenario: Scenario, folder: Path | None = None) -> Iterator[Sandbox]:
+def open_sandbox(
+    argv: Sequence[str],
+    cwd: Path,
+    scenario: Scenario,
+    folder: Path | None = None,
+    furnish: Callable[[Path], Sequence[str]] | None = None,
+) -> Iterator[Sandbox]:
     """Set up a sandbox for an import's command line and take it down afterwards.
 
     Nothing of the user's is changed: the data source is read, all else is replaced. ``folder`` is kept, without
-    it a temporary one is used. Raises SandboxError.
+    it a temporary one is used. ``furnish`` may put a source into it and return the command line for that.
+    Raises SandboxError.
     """
     with _folder(folder) as place:
         scenario.write(place / SCENARIO_FILE)
         for name in ("bin", "state"):
             (place / name).mkdir(exist_ok=True)
+        argv = furnish(place) if furnish is not None else argv
         cluster = _start_cluster(place)
         try:
             yield _furnish(argv, cwd, scenario, place, Ports(**json.loads(cluster.greeting)))

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
+
+from safe_lightning.core.lean_dataclass import dataclass
 
 #: Names the scenario file for the stand-ins; the generated launchers set it.
 VARIABLE = "SAFE_LIGHTNING_REHEARSAL"
 #: The scenario's name within a sandbox; a folder that has it is a sandbox.
 SCENARIO_FILE = "rehearsal.json"
+#: Holds the mode of the stand-in cluster's one store, in the control tool's word, where that is not normal.
+TIKV_MODE_FILE = "tikv-mode"
 #: The stand-in cluster's id, as PD tells it.
 CLUSTER_ID = 7_300_000_000_000_000_001
 
@@ -50,16 +54,32 @@ MEANINGS: Mapping[Ending, str] = {
 }
 
 
+class Mishap(StrEnum):
+    """What befalls an import beside its ending: one mishap each for the causes of a mismatch."""
+
+    NONE = ""
+    FOREIGN_ROWS = "foreign-rows"
+    NOWHERE = "nowhere"
+    OTHER_BYTES = "other-bytes"
+    SECOND_IMPORTER = "second-importer"
+    FALSE_SUM = "false-sum"
+    DELETED_AS_CONFLICTS = "deleted-as-conflicts"
+    STOP_IN_INGEST = "stop-in-ingest"
+
+
 @dataclass(frozen=True)
 class Scenario:
     """One rehearsal's settings, kept as a file in the sandbox.
 
     ``pd_tries`` stands for the 100 s that the real tools spend on a PD that does not answer. A sandbox is
     for samples: ``rows_most`` bounds how many rows of each file are read. ``insert_seconds`` and ``ingest_seconds``
-    are taken over each batch of ``insert_rows`` rows and over each engine, so that a stop can meet them.
+    are taken over each batch of ``insert_rows`` rows and over each engine, so that a stop can meet them. ``version`` is
+    the release that the importer says it is.
     """
 
     ending: Ending = Ending.CLEAN
+    mishap: Mishap = Mishap.NONE
+    version: str = "v8.5.4"
     store_port: int = 0
     rows_most: int = 20_000
     hang_seconds: float = 20.0
@@ -83,4 +103,4 @@ def read_scenario(environ: Mapping[str, str] = os.environ) -> Scenario:
     if not path:
         return Scenario()
     found = json.loads(Path(path).read_text(encoding="utf-8"))
-    return Scenario(**{**found, "ending": Ending(found["ending"])})
+    return Scenario(**{**found, "ending": Ending(found["ending"]), "mishap": Mishap(found["mishap"])})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from safe_lightning.core.lean_dataclass import dataclass
 
 _TOKEN = re.compile(
     r"""\s+|--[^\n]*|\#[^\n]*|/\*.*?\*/|(?P<name>`(?:[^`]|``)*`)|(?P<text>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")"""
@@ -21,12 +22,13 @@ _SKIPPED_KEYS = {"FULLTEXT", "SPATIAL", "VECTOR", "FOREIGN", "CHECK"}
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its kind ("integer", "number" or "text"), and whether it counts by itself."""
+    """A column: its kind ("integer", "number" or "text"), whether it counts by itself, whether its keys fold case."""
 
     name: str
     kind: str
     type_name: str
     is_auto_increment: bool = False
+    folds_case: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,8 +119,9 @@ def _column(item: Sequence[str]) -> Column:
         raise SchemaError(f"not a column: {' '.join(item) or 'an empty item'}")
     type_name = item[1].upper()
     kind = "integer" if type_name in _INTEGERS else "number" if type_name in _NUMBERS else "text"
-    words = {lexeme.upper() for lexeme in item[2:]}
-    return Column(_plain(item[0]), kind, type_name.lower(), "AUTO_INCREMENT" in words)
+    words = [lexeme.upper() for lexeme in item[2:]]
+    folds_case = any(word.endswith("_CI") and before == "COLLATE" for before, word in pairwise(words))
+    return Column(_plain(item[0]), kind, type_name.lower(), "AUTO_INCREMENT" in words, folds_case)
 
 
 def _column_keys(item: Sequence[str]) -> list[Key]:

@@ -20,8 +20,11 @@ from safe_lightning.rehearsal.store import Store, StoreError
 VERSION = "8.0.11-TiDB-v8.5.4"
 
 _NAME = r"(?:`((?:[^`]|``)+)`|([^\s`.();]+))"
+_TEXT = r"'([^'\\]*)'"
 _TABLE = rf"{_NAME}(?:\s*\.\s*{_NAME})?"
+_RENAME = re.compile(rf"{_TABLE}\s+TO\s+{_TABLE}", re.IGNORECASE)
 _TIMES = {"CREATE_TIME", "UPDATE_TIME"}
+_SYSTEM_SCHEMAS = ("information_schema", "mysql")
 
 Result = tuple[Sequence[Any], Sequence[str]]
 Answer = Callable[["TargetSession", re.Match[str], str], Result]
@@ -69,10 +72,8 @@ def _for_sqlite(expression: exp.Expression, database: str) -> str:
     for table in list(expression.find_all(exp.Table)):
         table.set("hints", None)  # USE INDEX ()
         schema, name = table.db or database, table.name
-        if schema.lower() == "information_schema":
-            flat = f"information_schema.{name.lower()}"
-        else:
-            flat = str(TableName(schema, name))
+        is_system = schema.lower() in _SYSTEM_SCHEMAS
+        flat = f"{schema.lower()}.{name.lower()}" if is_system else str(TableName(schema, name))
         table.set("this", exp.to_identifier(flat, quoted=True))
         table.set("db", None)
     return expression.sql(dialect="sqlite")
@@ -123,7 +124,26 @@ def _insert(session: TargetSession, found: re.Match[str], sql: str) -> Result:
         for at, value in enumerate(values):
             row[schema.position(columns[at]) if columns else at] = value
         rows.append(row)
-    session._store.insert(name, rows)
+    session._store.insert(name, rows, replaces=sql.lstrip()[:7].upper() == "REPLACE")
+    return _NOTHING
+
+
+def _create_like(session: TargetSession, found: re.Match[str], sql: str) -> Result:
+    session._store.create_table(session.table_name(found), session._store.table(session.table_name(found, 5)).ddl)
+    return _NOTHING
+
+
+def _rename(session: TargetSession, found: re.Match[str], sql: str) -> Result:
+    done: list[tuple[TableName, TableName]] = []
+    try:
+        for pair in _RENAME.finditer(found[1]):
+            old, new = session.table_name(pair), session.table_name(pair, 5)
+            session._store.rename_table(old, new)
+            done.append((old, new))
+    except StoreError:
+        for old, new in reversed(done):  # all or none
+            session._store.rename_table(new, old)
+        raise
     return _NOTHING
 
 
@@ -133,6 +153,21 @@ def _checksum(session: TargetSession, found: re.Match[str], sql: str) -> Result:
     columns = ["Db_name", "Table_name", "Checksum_crc64_xor", "Total_kvs", "Total_bytes"]
     # The sum is unsigned and may not fit a signed 64-bit column.
     return [(name.schema, name.table, str(totals.checksum), totals.kvs, totals.bytes)], columns
+
+
+def _set_variable(session: TargetSession, found: re.Match[str], sql: str) -> Result:
+    session._store.set_variable(found[2], found[1], found[3])
+    return _NOTHING
+
+
+def _check(session: TargetSession, found: re.Match[str], sql: str) -> Result:
+    session._store.check(session.table_name(found))
+    return _NOTHING
+
+
+def _count_entries(session: TargetSession, found: re.Match[str], sql: str) -> Result:
+    index = (found[5] or found[6]).replace("``", "`")
+    return [(session._store.count_entries(session.table_name(found), index),)], ["COUNT(*)"]
 
 
 def _show_create(session: TargetSession, found: re.Match[str], sql: str) -> Result:
@@ -156,10 +191,19 @@ _ANSWERS: tuple[tuple[re.Pattern[str], Answer], ...] = tuple(
         (r"(?:SET|BEGIN|START\s+TRANSACTION|COMMIT|ROLLBACK|ANALYZE)\b", _ignore),
         (rf"CREATE\s+(?:DATABASE|SCHEMA)\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}(?:()())", _create_database),
         (rf"DROP\s+(?:DATABASE|SCHEMA)\s+(?:IF\s+EXISTS\s+)?{_NAME}(?:()())", _drop_database),
+        (rf"CREATE\s+TABLE\s+{_TABLE}\s+LIKE\s+{_TABLE}", _create_like),
+        (r"RENAME\s+TABLE\s+(.*)", _rename),
         (rf"CREATE\s+TABLE\s+(IF\s+NOT\s+EXISTS\s+)?{_TABLE}", _create_table),
         (rf"DROP\s+TABLE\s+(IF\s+EXISTS\s+)?{_TABLE}", _drop_table),
-        (rf"INSERT\s+(?:INTO\s+)?{_TABLE}", _insert),
+        (rf"(?:INSERT|REPLACE)\s+(?:INTO\s+)?{_TABLE}", _insert),
         (rf"ADMIN\s+CHECKSUM\s+TABLE\s+{_TABLE}", _checksum),
+        (
+            rf"UPDATE\s+mysql\.tidb\s+SET\s+VARIABLE_VALUE\s*=\s*{_TEXT}\s+WHERE\s+VARIABLE_NAME\s*=\s*{_TEXT}\s+"
+            rf"AND\s+VARIABLE_VALUE\s*=\s*{_TEXT}\s*$",
+            _set_variable,
+        ),
+        (rf"ADMIN\s+CHECK\s+TABLE\s+{_TABLE}", _check),
+        (rf"SELECT\s+COUNT\(\*\)\s+FROM\s+{_TABLE}\s+USE\s+INDEX\s*\(\s*{_NAME}\s*\)\s*$", _count_entries),
         (rf"SHOW\s+CREATE\s+TABLE\s+{_TABLE}", _show_create),
         (r"SHOW\s+(?:DATABASES|SCHEMAS)", _show_databases),
         (rf"SHOW\s+TABLES(?:\s+(?:FROM|IN)\s+{_NAME})?(?:()())", _show_tables),

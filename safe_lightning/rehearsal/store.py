@@ -11,35 +11,27 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName, Totals
-from safe_lightning.rehearsal.pairs import Pair, Value, decode_record, encode_row, sum_pairs
+from safe_lightning.rehearsal.pairs import (
+    Pair,
+    Value,
+    decode_record,
+    encode_entries,
+    encode_row,
+    index_prefix,
+    numbered,
+    record_prefix,
+    sum_pairs,
+)
 from safe_lightning.rehearsal.schema import TableSchema, read_create_table
+from safe_lightning.rehearsal.store_layout import LAYOUT
 
 _FIRST_ID = 110
 _MISSING = re.compile(r"no such table: (.*)")
-_LAYOUT = """
-CREATE TABLE IF NOT EXISTS databases (name TEXT PRIMARY KEY);
-CREATE TABLE IF NOT EXISTS catalog (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, schema TEXT, name TEXT, created_at REAL, ddl TEXT, UNIQUE (schema, name));
-CREATE TABLE IF NOT EXISTS pairs (key BLOB PRIMARY KEY, value BLOB, table_id INTEGER, row_id INTEGER);
-CREATE INDEX IF NOT EXISTS pairs_of_table ON pairs (table_id);
-CREATE VIEW IF NOT EXISTS "information_schema.tables" AS
-  SELECT 'def' AS TABLE_CATALOG, schema AS TABLE_SCHEMA, name AS TABLE_NAME, 'BASE TABLE' AS TABLE_TYPE,
-    'InnoDB' AS ENGINE, datetime(created_at, 'unixepoch') AS CREATE_TIME, id AS TIDB_TABLE_ID,
-    (SELECT COUNT(*) FROM pairs WHERE table_id = catalog.id AND row_id IS NOT NULL) AS TABLE_ROWS FROM catalog;
-CREATE VIEW IF NOT EXISTS "information_schema.schemata" AS
-  SELECT 'def' AS CATALOG_NAME, name AS SCHEMA_NAME FROM databases;
-CREATE VIEW IF NOT EXISTS "information_schema.columns" AS
-  SELECT 'information_schema' AS TABLE_SCHEMA, 'TABLES' AS TABLE_NAME, name AS COLUMN_NAME
-    FROM pragma_table_info('information_schema.tables')
-  UNION ALL
-  SELECT catalog.schema, catalog.name, info.name FROM catalog, pragma_table_info(
-    '`' || replace(catalog.schema, '`', '``') || '`.`' || replace(catalog.name, '`', '``') || '`') AS info;
-"""
 
 
 class StoreError(Exception):
@@ -67,7 +59,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.executescript(_LAYOUT)
+        self._db.executescript(LAYOUT)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute(
             "INSERT OR IGNORE INTO sqlite_sequence (name, seq) SELECT 'catalog', ? WHERE NOT EXISTS "
@@ -108,12 +100,30 @@ class Store:
             raise StoreError(1050, "42S01", f"Table '{name.schema}.{name.table}' already exists")
         schema = read_create_table(ddl)
         self.create_database(name.schema)
-        columns = ", ".join(_quoted(column.name) for column in schema.columns)
+        # Without a type the numbers would be texts, which no comparison takes for numbers.
+        types = {"integer": " INTEGER"}
+        columns = ", ".join(_quoted(column.name) + types.get(column.kind, "") for column in schema.columns)
         self._db.execute(f"CREATE TABLE {_quoted(str(name))} ({columns})")
         self._db.execute(
             "INSERT INTO catalog (id, schema, name, created_at, ddl) VALUES "
             "((SELECT seq + 2 FROM sqlite_sequence WHERE name = 'catalog'), ?, ?, ?, ?)",
             (name.schema, name.table, time.time(), ddl),
+        )
+        self._db.executemany(
+            'INSERT INTO "information_schema.tidb_indexes" VALUES (?, ?, ?, ?, ?, ?, ?)', _index_rows(name, schema)
+        )
+
+    def rename_table(self, old: TableName, new: TableName) -> None:
+        """Rename a table. Raises StoreError: 1146 if it is not there, 1050 if the new name is taken."""
+        table = self.table(old)
+        if self._find(new):
+            raise StoreError(1050, "42S01", f"Table '{new.schema}.{new.table}' already exists")
+        self._db.execute(f"ALTER TABLE {_quoted(str(old))} RENAME TO {_quoted(str(new))}")
+        self._db.execute("UPDATE catalog SET schema = ?, name = ? WHERE id = ?", (new.schema, new.table, table.id))
+        self._db.execute(
+            'UPDATE "information_schema.tidb_indexes" SET TABLE_SCHEMA = ?, TABLE_NAME = ? '
+            "WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?",
+            (new.schema, new.table, old.schema, old.table),
         )
 
     def drop_table(self, name: TableName) -> None:
@@ -124,6 +134,10 @@ class Store:
         self._db.execute(f"DROP TABLE {_quoted(str(found.name))}")
         self._db.execute("DELETE FROM pairs WHERE table_id = ?", (found.id,))
         self._db.execute("DELETE FROM catalog WHERE id = ?", (found.id,))
+        self._db.execute(
+            'DELETE FROM "information_schema.tidb_indexes" WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?',
+            (found.name.schema, found.name.table),
+        )
 
     def table(self, name: TableName) -> StoredTable:
         """Return a table. Raises StoreError (1146) if it is not there."""
@@ -164,22 +178,29 @@ class Store:
         )
         return int(done.lastrowid or 0)
 
-    def insert(self, name: TableName, rows: Sequence[Sequence[Value]]) -> None:
-        """Insert rows the SQL way, all or none. Raises StoreError (1062) where a key is there already."""
+    def insert(self, name: TableName, rows: Sequence[Sequence[Value]], *, replaces: bool = False) -> None:
+        """Insert rows the SQL way, all or none. Raises StoreError (1062) where a key is there already.
+
+        With ``replaces`` a row takes the place of one with the same record key, as REPLACE does.
+        """
         table = self.table(name)
         self._db.execute("BEGIN")
         try:
             for row in rows:
-                self._insert_row(table, row)
+                self._insert_row(table, row, replaces)
         except StoreError:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
 
-    def _insert_row(self, table: StoredTable, row: Sequence[Value]) -> None:
+    def _insert_row(self, table: StoredTable, row: Sequence[Value], replaces: bool) -> None:
         pairs = encode_row(table.schema, table.id, self._next_row_id(table), row)
+        if replaces and (old := self._db.execute("SELECT value FROM pairs WHERE key = ?", (pairs[0].key,)).fetchone()):
+            for entry in encode_entries(table.schema, pairs[0].key, decode_record(old[0])):
+                self._db.execute("DELETE FROM pairs WHERE key = ?", (entry.key,))
         for pair in pairs:
-            if self._db.execute("SELECT 1 FROM pairs WHERE key = ?", (pair.key,)).fetchone():
+            is_taken = self._db.execute("SELECT 1 FROM pairs WHERE key = ?", (pair.key,)).fetchone()
+            if is_taken and not (replaces and pair.index is None):
                 raise _duplicate(table, pair, row)
         for pair in pairs:
             self._put(table, pair)
@@ -196,6 +217,36 @@ class Store:
         found = self._db.execute("SELECT key, value FROM pairs WHERE table_id = ?", (table_id,))
         return (Pair(key, value, None) for key, value in found)
 
+    def set_variable(self, name: str, value: str, before: str) -> None:
+        """Set a variable of mysql.tidb that has one value to another one."""
+        self._db.execute("UPDATE system_variables SET value = ? WHERE name = ? AND value = ?", (value, name, before))
+
+    def count_entries(self, name: TableName, index: str) -> int:
+        """Count an index's entries; those of the primary key are the records. Raises StoreError (1176)."""
+        table = self.table(name)
+        numbers = [number for number, key in numbered(table.schema) if key.name.casefold() == index.casefold()]
+        if not numbers and not any(key.is_primary and index.casefold() == "primary" for key in table.schema.keys):
+            raise StoreError(1176, "42000", f"Key '{index}' doesn't exist in table '{name.table}'")
+        start = index_prefix(table.id, numbers[0]) if numbers else record_prefix(table.id)
+        found = self._db.execute(
+            "SELECT COUNT(*) FROM pairs WHERE table_id = ? AND substr(key, 1, ?) = ?", (table.id, len(start), start)
+        )
+        return int(found.fetchone()[0])
+
+    def check(self, name: TableName) -> None:
+        """Compare records and index entries, as ADMIN CHECK TABLE does. Raises StoreError (8223) where they differ."""
+        table = self.table(name)
+        pairs = {pair.key: pair.value for pair in self._pairs(table.id)}
+        start = record_prefix(table.id)
+        records = {key: value for key, value in pairs.items() if key.startswith(start)}
+        wanted = {
+            entry.key: entry.value
+            for key, value in records.items()
+            for entry in encode_entries(table.schema, key, decode_record(value))
+        }
+        if pairs.keys() - records.keys() != wanted.keys() or any(pairs[key] != wanted[key] for key in wanted):
+            raise StoreError(8223, "HY000", f"data inconsistency in table: {name.table}, records and index entries")
+
     def select(self, sql: str) -> tuple[list[tuple[Any, ...]], list[str]]:
         """Run a query in SQLite's dialect. Raises StoreError (1064) where it cannot be run."""
         try:
@@ -205,6 +256,13 @@ class Store:
                 raise StoreError(1146, "42S02", f"Table '{missing[1]}' doesn't exist") from error
             raise StoreError(1064, "42000", f"the stand-in target cannot run this: {error}") from error
         return cursor.fetchall(), [column[0] for column in cursor.description or ()]
+
+
+def _index_rows(name: TableName, schema: TableSchema) -> Iterator[tuple[object, ...]]:
+    numbers = {key: number for number, key in numbered(schema)}
+    for key in schema.keys:
+        for place, column in enumerate(key.columns, 1):
+            yield name.schema, name.table, int(not key.is_unique), key.name, place, column, numbers.get(key, 0)
 
 
 def _duplicate(table: StoredTable, pair: Pair, row: Sequence[Value]) -> StoreError:

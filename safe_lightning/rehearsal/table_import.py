@@ -16,13 +16,15 @@ from safe_lightning.rehearsal.checkpoints import (
     Table,
     engine_uuid,
 )
-from safe_lightning.rehearsal.chunk_import import ChunkWriter, engine_folder
+from safe_lightning.rehearsal.chunk_import import ChunkWriter, engine_folder, totals_text
 from safe_lightning.rehearsal.cluster import ClusterError
 from safe_lightning.rehearsal.import_context import Import, ImportStepError
 from safe_lightning.rehearsal.pairs import sum_pairs
+from safe_lightning.rehearsal.scenario import Mishap
 from safe_lightning.rehearsal.source import SourceTable
 from safe_lightning.rehearsal.zap import duration, took
 
+_FOREIGN, _FOREIGN_ROWS = 900_001, 3
 _REGION = (("MaxChunkSize", 268435456),)
 
 
@@ -54,7 +56,18 @@ class TableImport:
             self._log.error("import.go:1440", "restore table failed", self._field, took(started), ("error", message))
             raise ImportStepError(4, message) from error
         self._run.progress.tables_done += 1
+        if self._run.play.has(Mishap.FOREIGN_ROWS):
+            self._write_foreign_rows()
         self._log.info("import.go:1440", "restore table completed", self._field, took(started), None)
+
+    def _write_foreign_rows(self) -> None:
+        """Insert rows through SQL in somebody else's stead."""
+        columns = self._run.table_schemas[self._name].columns
+        rows = [
+            [f"foreign {number}" if column.kind == "text" else str(_FOREIGN + number) for column in columns]
+            for number in range(_FOREIGN_ROWS)
+        ]
+        self._run.cluster.insert(self._name, [column.name for column in columns], rows)
 
     def _say_reused(self) -> None:
         chunks = self._table.engines[DATA_ENGINE].chunks
@@ -107,6 +120,15 @@ class TableImport:
         self._log.info(
             "table_import.go:152", "estimated required row id count", self._field, self._field, ("count", last)
         )
+        self._sum_up_base()
+
+    def _sum_up_base(self) -> None:
+        """Sum up what stands in the table before, where the import adds to that."""
+        if self._run.adds_to_rows:
+            self._table.base = self._run.cluster.checksum(self._name)
+            summed = ("checksum", totals_text(self._table.base))
+            self._log.info("table_import.go:185", "checksum before restore table", self._field, summed)
+            self._run.book.save()
 
     def _restore_engines(self) -> None:
         started, run = time.monotonic(), self._run
@@ -233,9 +255,10 @@ class TableImport:
             ("maxReqInFlight", 0),
             ("maxReqPerSec", 0),
         )
-        is_cut = not self._run.play.takes(self._run.play.scenario.ingest_seconds)
+        is_cut = self._run.play.stops_in_ingest() or not self._run.play.takes(self._run.play.scenario.ingest_seconds)
         if not is_cut:
-            self._run.cluster.ingest(self._name, self._run.play.survivors(list(unique.values())))
+            arriving = self._run.play.arriving(self._run.table_schemas[self._name], list(unique.values()))
+            self._run.cluster.ingest(self._name, arriving)
         self._log.info(
             "local.go:1490",
             "import engine success",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
 from typing import TypeAlias
 
 from safe_lightning.report.labels import printable
+
+#: What is longer than this takes a row of its own.
+_LONG_CHARACTERS = 90
 
 
 class Markup(str):
@@ -18,6 +20,8 @@ class Markup(str):
 Content: TypeAlias = "str | Iterable[Content] | None"
 
 _VOID = frozenset({"br", "meta"})
+# html.escape would do the same, and load two thousand names of entities that are not needed here.
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 
 
 def element(name: str, /, *content: Content, **attributes: str | None) -> Markup:
@@ -27,7 +31,7 @@ def element(name: str, /, *content: Content, **attributes: str | None) -> Markup
     '<p class="soft">a &lt; b<br></p>'
     """
     written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(printable(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{printable(value).translate(_ENTITIES)}"'
         for key, value in attributes.items()
         if value is not None
     )
@@ -43,7 +47,7 @@ def join(content: Content) -> Markup:
     if isinstance(content, Markup):
         return content
     if isinstance(content, str):
-        return Markup(escape(printable(content)))
+        return Markup(printable(content).translate(_ENTITIES))
     return Markup("".join(join(part) for part in content))
 
 
@@ -75,8 +79,14 @@ def _pairs(
 
 def facts(pairs: Iterable[tuple[str, Content]]) -> Markup | None:
     """Write names and what they stand for; those that stand for nothing are left out, and nothing is None."""
-    written = [element("div", element("dt", name), element("dd", value)) for name, value in pairs if value]
+    written = [_fact(name, value) for name, value in pairs if value]
     return element("dl", written) if written else None
+
+
+def _fact(name: str, value: Content) -> Markup:
+    inner = (element("dt", name), element("dd", value))
+    is_long = isinstance(value, str) and len(value) > _LONG_CHARACTERS
+    return element("div", *inner, class_="long") if is_long else element("div", *inner)
 
 
 def section(title: str, *content: Content, note: str = "") -> Markup | None:

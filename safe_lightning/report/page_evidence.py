@@ -104,7 +104,16 @@ def _causes_card(run: RecordedRun, told: TableCauses, *, has_attempts: bool) -> 
     is_last = told.attempt == run.result.attempts
     result = next((result for result in run.result.tables if result.table == told.table), None)
     totals = _comparison(result.checksum) if is_last and result and result.checksum else None
-    return element("div", title, totals, tie, [_cause(cause) for cause in told.causes], class_="card")
+    causes = [_cause(cause) for cause in told.causes]
+    return element("div", title, totals, tie, causes, _looks(told), class_="card")
+
+
+def _looks(told: TableCauses) -> Iterator[Markup]:
+    """Write the checks that were made to settle the cause, and what could not be looked at."""
+    for words, found in (("Looked into", told.checks), ("Not known", told.not_known)):
+        if found:
+            yield element("p", element("b", f"{words}: "), class_="settle")
+            yield element("ul", [element("li", line) for line in found])
 
 
 def _cause(cause: Cause) -> Markup:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 
 from safe_lightning import __version__
+from safe_lightning.core.cause import next_step
 from safe_lightning.core.outcome import EXPLANATIONS, Outcome
 from safe_lightning.record.result import RunResult
 from safe_lightning.report.markup import Content, Markup, element, facts, lines, section, table
@@ -25,12 +25,14 @@ from safe_lightning.report.page_evidence import badge, causes_section, duplicate
 from safe_lightning.report.run_model import RecordedFile, RecordedRun, read_recorded_run
 from safe_lightning.report.summary import shorten
 from safe_lightning.report.timeline import read_timeline
+from safe_lightning.report.told_causes import causes_of
 
 _LINES_MOST = 40
 _ERROR_CHARACTERS_MOST = 12_000
 _FILES_MOST = 200
 _NAMES_MOST = 400
 _ENGINES_MOST = 50
+_CAUSED = {Outcome.CHECKSUM_MISMATCH, Outcome.CHECKSUM_INCOMPLETE}
 _FILE_WORDS = {
     "argv.json": "what was called",
     "baselines.json": "what stood in the target before",
@@ -74,7 +76,7 @@ def run_page(folder: Path, result: RunResult | None = None) -> str:
 
 
 def _style() -> Markup:
-    return Markup(resources.files("safe_lightning.report").joinpath("run_page.css").read_text(encoding="utf-8"))
+    return Markup(Path(__file__).with_name("run_page.css").read_text(encoding="utf-8"))
 
 
 def _body(run: RecordedRun) -> Iterator[Content]:
@@ -158,7 +160,11 @@ def _next_step(run: RecordedRun) -> Markup | None:
     outcome = run.result.outcome
     if outcome is None or outcome is Outcome.SUCCEEDED:
         return None
-    return element("section", element("h2", "Next step"), element("p", EXPLANATIONS[outcome].next_step), class_="next")
+    told = [one for one in causes_of(run.verdicts) if one.attempt == run.result.attempts]
+    # Each table may ask for another step.
+    steps = list(dict.fromkeys(next_step(one.causes) for one in told)) if outcome in _CAUSED else []
+    text = steps[0] if len(steps) == 1 and steps[0] else EXPLANATIONS[outcome].next_step
+    return element("section", element("h2", "Next step"), element("p", text), class_="next")
 
 
 def _engines(result: RunResult) -> Content:

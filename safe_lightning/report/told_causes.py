@@ -6,10 +6,11 @@ Read leniently, for a verdict may be of another release or of anybody's hook: wh
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from safe_lightning.core.causes.model import Cause
+from safe_lightning.core.lean_dataclass import dataclass
+from safe_lightning.core.settling import CHECK_WORDS, Check
 from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import Finding
 from safe_lightning.record.trail import TrailVerdict
@@ -19,11 +20,16 @@ _ROWS_MOST = 20
 
 @dataclass(frozen=True)
 class TableCauses:
-    """What a hook says of one table after an attempt, the likeliest cause first; ``table`` None: all of them."""
+    """What a hook says of one table after an attempt, the likeliest cause first; ``table`` None: all of them.
+
+    ``checks`` are those that were made to settle it, in words; ``not_known`` is what could not be looked at.
+    """
 
     table: TableName | None
     attempt: int
     causes: tuple[Cause, ...]
+    checks: tuple[str, ...] = ()
+    not_known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ def causes_of(verdicts: Sequence[TrailVerdict]) -> list[TableCauses]:
         told = [(finding.table, finding.data) for finding in verdict.findings]
         for table, data in (*told, (None, verdict.data)):
             if causes := tuple(_causes(data.get("causes"))):
-                found.append(TableCauses(table, attempt, causes))
+                found.append(TableCauses(table, attempt, causes, _checks(data.get("checks")), _words(data)))
     return found
 
 
@@ -63,6 +69,20 @@ def duplicates_of(verdicts: Sequence[TrailVerdict]) -> list[Duplicates]:
     return [
         _duplicates(finding) for verdict in verdicts for finding in verdict.findings if "duplicate_keys" in finding.data
     ]
+
+
+def _checks(documents: object) -> tuple[str, ...]:
+    told = [one for one in documents if isinstance(one, Mapping)] if isinstance(documents, list) else []
+    return tuple(f"{_check_words(one.get('check'))}: {one.get('result')}" for one in told)
+
+
+def _check_words(check: object) -> str:
+    return CHECK_WORDS[Check(str(check))] if check in set(Check) else str(check)
+
+
+def _words(data: Mapping[str, Any]) -> tuple[str, ...]:
+    told = data.get("not_known")
+    return tuple(map(str, told)) if isinstance(told, list) else ()
 
 
 def _causes(documents: object) -> Iterator[Cause]:

@@ -82,6 +82,28 @@ TABLE = TableName("tidb_lightning_checkpoint", "engine_v5")
         (facts(DUPLICATE_PK, keys_per_row=3), {KEYS: 0.6}),
         (facts(DUPLICATE_PK, keys_per_row=2), {KEYS: 0.5}),
         (facts(DUPLICATE_PK, engines=(EngineClue("0", 1002, 1000), EngineClue("-1", 2004, 2004))), {KEYS: 0.9}),
+        # rows and index entries of the target
+        (facts(DUPLICATE_PK, rows_in_target=1000, entries_in_target={"k": 1002}), {KEYS: 0.85}),
+        (facts(DUPLICATE_PK, rows_in_target=1002, entries_in_target={"k": 1001}), {KEYS: 0.85}),
+        (facts(DUPLICATE_PK, rows_in_target=1001, entries_in_target={"k": 1001}), {NOTHING: 0.7, KEYS: 0.3}),
+        (facts(DUPLICATE_PK, is_consistent=False), {KEYS: 0.85}),
+        (facts(DUPLICATE_PK, is_consistent=True), {NOTHING: 0.7, KEYS: 0.3}),
+        (facts(DUPLICATE_PK, rows_in_target=9, entries_in_target={}), {KEYS: 0.5}),
+        (facts(DUPLICATE_PK, rows_in_target=0, entries_in_target={"k": 3004}), {ENGINE: 0.95, KEYS: 0.3}),
+        (facts(DUPLICATE_PK, rows_in_target=1, entries_in_target={"k": 0, "l": 0}), {ENGINE: 0.95, KEYS: 0.3}),
+        (
+            facts(DUPLICATE_PK, rows_in_target=0, entries_in_target={"k": 3004}, was_resumed=True),
+            {ENGINE: 0.95, LEFTOVER: 0.4, KEYS: 0.3},
+        ),
+        (
+            facts(DUPLICATE_PK, rows_in_target=7, entries_in_target={"k": 7}, was_resumed=True, keys_per_row=2),
+            {LEFTOVER: 0.85, ENGINE: 0.45, KEYS: 0.3},
+        ),
+        # the cluster, asked again
+        (facts(DUPLICATE_PK, checksum_now=DUPLICATE_PK.local, duplicate_keys_skipped=2), {NOTHING: 1.0}),
+        (facts(DUPLICATE_PK, checksum_now=DUPLICATE_PK.local, version="v5.1.1"), {BUG: 0.95}),
+        (facts(FOREIGN, checksum_now=Totals(9, 3009, 147300)), {WRITERS: 0.95, BEFORE: 0.5}),
+        (facts(FOREIGN, checksum_now=FOREIGN.remote, had_rows_before=False), {WRITERS: 0.8}),
         # a checkpoint
         (facts(DUPLICATE_PK, was_resumed=True), {LEFTOVER: 0.75, ENGINE: 0.45, KEYS: 0.3}),
         (facts(DUPLICATE_PK, was_resumed=None), {KEYS: 0.5, LEFTOVER: 0.3}),
@@ -134,6 +156,7 @@ TABLE = TableName("tidb_lightning_checkpoint", "engine_v5")
         (facts(compared((3000, 9), (3000, 9))), {BYTES: 0.6, WRITERS: 0.4}),
         # good rows deleted, Lightning's own schema, a defect of the release
         (facts(DUPLICATE_PK, stale_conflict_records=7, conflicts_found=0, conflicts_folded=0), {RECORDS: 0.85}),
+        (facts(DUPLICATE_PK, stale_conflict_records=7, conflict_strategy="none"), {KEYS: 0.5}),
         (facts(DUPLICATE_PK, conflict_strategy="replace"), {KEYS: 0.5, RECORDS: 0.35}),
         (facts(FOREIGN, table=TABLE, had_rows_before=False), {OWN: 0.97, WRITERS: 0.8}),
         (facts(DUPLICATE_PK, version="v6.5.0", conflict_strategy="remove"), {BUG: 0.55, KEYS: 0.5, RECORDS: 0.35}),

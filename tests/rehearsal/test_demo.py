@@ -26,6 +26,8 @@ def test_all_four_acts_end_as_announced_and_leave_the_pages_asked_for_and_nothin
     assert told.count("As announced.") == 4
     assert "SANDBOX" in told
     assert list(tmp_path.iterdir()) == [tmp_path / "pages"]
+    (shown,) = [line.strip() for line in told.splitlines() if line.strip().startswith("file://")]
+    assert "<h1>checksum-mismatch</h1>" in Path(shown.removeprefix("file://")).read_text()
     pages = [page.read_text() for page in sorted((tmp_path / "pages").iterdir())]
     assert [page.partition("<h1>")[2].partition("</h1>")[0] for page in pages] == [
         "succeeded", "checksum-mismatch", "succeeded", "blocked", "succeeded", "blocked",

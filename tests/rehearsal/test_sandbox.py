@@ -90,6 +90,7 @@ def test_the_front_door_finds_our_tools_and_keeps_its_record_in_the_sandbox(user
         "SAFE_LIGHTNING_BINARY": str(tmp_path / "sandbox" / "bin" / "tidb-lightning"),
         "SAFE_LIGHTNING__STATE_DIR": str(tmp_path / "sandbox" / "state"),
         "SAFE_LIGHTNING__CONTROL_TOOL__PATH": str(tmp_path / "sandbox" / "bin" / "tidb-lightning-ctl"),
+        "SAFE_LIGHTNING__LOCK__LEASE": "off",
     }
 
 

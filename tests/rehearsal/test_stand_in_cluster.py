@@ -45,6 +45,7 @@ def sql(shop: Shop) -> Any:
         ("SELECT COUNT(*) FROM app.items", [(0,)]),
         ("ADMIN CHECKSUM TABLE `app`.`items`", [("app", "items", "0", 0, 0)]),
         ("SET SESSION tidb_backoff_weight = 30", []),
+        ("SELECT variable_value FROM mysql.tidb WHERE variable_name = 'new_collation_enabled'", [("True",)]),
         (
             "SELECT TABLE_NAME, TIDB_TABLE_ID FROM information_schema.tables WHERE TABLE_SCHEMA = 'app'",
             [("items", 112)],

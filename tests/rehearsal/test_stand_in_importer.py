@@ -148,7 +148,7 @@ def test_sql_and_csv_give_the_same_rows(open_shop: OpenShop, name: str, text: st
         files={"app-schema-create.sql": "", "app.items-schema.sql": CLEAN["app.items-schema.sql"], name: text}
     )
     assert shop.run().exit_code == 0
-    assert values(shop) == [("1", "a", None), ("2", "b", "7")]
+    assert values(shop) == [(1, "a", None), (2, "b", 7)]
 
 
 def values(shop: Any) -> list[tuple[object, ...]]:

@@ -81,9 +81,9 @@ def test_a_checksum_is_the_one_that_lightning_logged(tmp_path: Path) -> None:
     with sandbox(tmp_path, policy={"hooks": []}) as place:
         assert place.run().returncode == 0
         found = checksum_table(place.server, TABLE, Limits(20.0, concurrency=8), NEVER)
-        assert (found.kvs, found.bytes) == (80, 2653)
+        assert (found.kvs, found.bytes) == (80, 2742)
         assert (
-            f'checksum pass"] [table={TABLE}] [local="{{cksum={found.checksum},size=2653,kvs=80}}'
+            f'checksum pass"] [table={TABLE}] [local="{{cksum={found.checksum},size=2742,kvs=80}}'
             in (place.sandbox.folder / "lightning.log").read_text()
         )
         place.sql("DROP TABLE app.items")

@@ -68,7 +68,7 @@ def test_a_proven_run_says_what_lightning_left_undone_and_the_next_run_completes
         again = place.run()
         assert again.returncode == 0, again.stderr.decode()
         assert not (place.sandbox.folder / "checkpoint.pb").exists()
-    assert told[0].startswith("`app`.`items`: proven: 80 pairs, 2,653 bytes")
+    assert told[0].startswith("`app`.`items`: proven: 80 pairs, 2,742 bytes")
     assert any("ANALYZE TABLE" in line for line in told)
 
 

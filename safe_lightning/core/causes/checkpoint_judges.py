@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from safe_lightning.core.causes.counts import agree, told_agreement, whole_engine_gone
 from safe_lightning.core.causes.key_judges import missing_pairs
 from safe_lightning.core.causes.model import Gap, MismatchFacts, Score, score
 from safe_lightning.core.clues import EngineClue, FileClue
@@ -39,6 +40,8 @@ def _judge_resume(facts: MismatchFacts, gap: Gap) -> tuple[float, str]:
 
 
 def _judge_loss(facts: MismatchFacts, gap: Gap) -> tuple[float, str]:
+    if facts.lost_engines or whole_engine_gone(facts):
+        return 0.4, f"{missing_pairs(gap)}, which an engine that never arrived explains better"
     if facts.checkpoint_verdict in _GONE:
         line = f"{missing_pairs(gap)}, and at the start the checkpoint was judged {facts.checkpoint_verdict}"
         return 0.9, line
@@ -47,8 +50,8 @@ def _judge_loss(facts: MismatchFacts, gap: Gap) -> tuple[float, str]:
         return 0.95, f"the cluster holds exactly the {this_run:,} pairs that this run encoded, and none from before it"
     if facts.source_changed:
         return 0.85, f"{missing_pairs(gap)}, and source files have changed since the checkpoint was made"
-    if facts.lost_engines:
-        return 0.4, f"{missing_pairs(gap)}, which an engine that never arrived explains better"
+    if agree(facts) and facts.keys_per_row != 1:
+        return 0.85, f"{missing_pairs(gap)} that the checkpoint took for imported; {told_agreement(facts)}"
     return 0.75, f"{gap.missing:,} pairs that the checkpoint took for imported are not there"
 
 
@@ -59,6 +62,8 @@ def engine_never_ingested(facts: MismatchFacts, gap: Gap) -> Score | None:
     lost = facts.lost_engines or tuple(engine for engine in facts.engines if engine.kvs and not engine.imported)
     if lost:
         return _lost(lost, gap)
+    if told := whole_engine_gone(facts):
+        return score(0.95, told, missing_pairs(gap))
     if index := _index_engine(facts):
         return score(0.7, f"{missing_pairs(gap)}, as many as the index engine holds ({index:,})")
     if file := lost_file(facts, gap):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from safe_lightning.core.causes.counts import agree, told_agreement, whole_engine_gone
 from safe_lightning.core.causes.model import Gap, MismatchFacts, Score, score
 
 _KEYS_SHOWN_MOST = 3
@@ -9,7 +10,7 @@ _KEYS_SHOWN_MOST = 3
 
 def key_conflicts(facts: MismatchFacts, gap: Gap) -> Score | None:
     """Suspect rows that share a primary or unique key: each pair is counted when encoded, but stored once."""
-    if gap.missing <= 0 or gap.remote.kvs == 0 or facts.conflicts_found == 0:
+    if gap.missing <= 0 or gap.remote.kvs == 0 or _are_excluded(facts):
         return None
     if facts.conflicts_found:
         line = f"the source holds {facts.conflicts_found:,} keys more than once; {missing_pairs(gap)}"
@@ -20,6 +21,13 @@ def key_conflicts(facts: MismatchFacts, gap: Gap) -> Score | None:
             return score(confidence, line, rows_lost(facts, gap), _keys(facts))
     confidence, line = _by_gap_alone(facts, gap)
     return score(confidence, line, rows_lost(facts, gap))
+
+
+def _are_excluded(facts: MismatchFacts) -> bool:
+    """Exclude what a scan did not find, unless Lightning itself met some: then both must be told."""
+    if facts.conflicts_found != 0:
+        return False
+    return not facts.duplicate_keys_skipped or facts.conflicts_folded != 0
 
 
 def _keys(facts: MismatchFacts) -> str:
@@ -34,6 +42,8 @@ def _skips(facts: MismatchFacts, gap: Gap) -> tuple[float, str] | None:
     if not skipped:
         return None
     line = f"the log says `duplicated key found, skip write` {_times(skipped)}; {missing_pairs(gap)}"
+    if facts.conflicts_found == 0:
+        return 0.8, f"{line}; the scan found no such key: the source is not the one that was scanned"
     if facts.tables_sharing_skips > 1:
         return 0.8, f"{line}; to which of the {facts.tables_sharing_skips} mismatched tables they belong is not said"
     return (0.95, f"{line}: exactly as many") if skipped == gap.missing else (0.8, line)
@@ -77,6 +87,8 @@ def _whole_multiple(facts: MismatchFacts, gap: Gap) -> tuple[float, str] | None:
 def _by_gap_alone(facts: MismatchFacts, gap: Gap) -> tuple[float, str]:
     if facts.base and facts.base.kvs:
         return 0.3, "no key of the source is named by the log; old rows explain the gap as well"
+    if counted := _by_counts(facts):
+        return counted
     per_row = facts.keys_per_row
     if per_row and not facts.keys_per_row_most and gap.missing % per_row:
         line = f"{gap.missing:,} missing pairs are no multiple of {per_row} pairs per row"
@@ -84,6 +96,18 @@ def _by_gap_alone(facts: MismatchFacts, gap: Gap) -> tuple[float, str]:
     if facts.was_resumed:
         return 0.3, "the cluster has fewer pairs than the source, as when keys collide; the log names no such key"
     return 0.5, "the cluster has fewer pairs than the source, most often because rows share a primary or unique key"
+
+
+def _by_counts(facts: MismatchFacts) -> tuple[float, str] | None:
+    """Judge by rows and index entries: keys that collide with other values leave them in disagreement."""
+    state, told = agree(facts), told_agreement(facts)
+    if state is None:
+        return None
+    if state:
+        return 0.3, f"{told}, as only exact copies of rows would leave it"
+    if whole_engine_gone(facts) or facts.was_resumed:
+        return 0.3, f"{told}, as an engine that never arrived leaves it as well"
+    return 0.85, f"{told}, as rows leave it that share a key and differ otherwise"
 
 
 def missing_pairs(gap: Gap) -> str:
@@ -112,7 +136,7 @@ def _rows(number: int) -> str:
 
 def collation_conflicts(facts: MismatchFacts, gap: Gap) -> Score | None:
     """Suspect keys that differ in the source and are equal under the collation or after the cast."""
-    if gap.missing <= 0 or gap.remote.kvs == 0 or facts.conflicts_folded == 0:
+    if gap.missing <= 0 or gap.remote.kvs == 0 or facts.conflicts_folded == 0 or whole_engine_gone(facts):
         return None
     if facts.conflicts_folded:
         return _folded(facts, gap, facts.conflicts_folded)

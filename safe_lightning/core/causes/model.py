@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from safe_lightning.core.clues import EngineClue, FileClue
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import Comparison, TableName, Totals
 
 
@@ -21,7 +22,8 @@ class MismatchFacts:
     ``duplicate_keys_skipped`` counts the log's ``duplicated key found, skip write`` lines of the whole run;
     ``tables_sharing_skips`` says among how many mismatched tables they may be spread; ``keys_shown`` are some of
     them, decoded. ``conflicts_found`` counts the source's keys that occur more than once byte by byte,
-    ``conflicts_folded`` those that only do so under their collation or after the cast.
+    ``conflicts_folded`` those that only do so under their collation or after the cast. ``checksum_now`` is what the
+    cluster says of the table after the import, ``is_consistent`` whether its rows and index entries agree.
     """
 
     comparison: Comparison
@@ -50,6 +52,8 @@ class MismatchFacts:
     conflicts_folded: int | None = None
     conflict_strategy: str | None = None
     stale_conflict_records: int | None = None
+    checksum_now: Totals | None = None
+    is_consistent: bool | None = None
     lightning_schemas: tuple[str, ...] | None = None
     engines: tuple[EngineClue, ...] = ()
     lost_engines: tuple[EngineClue, ...] = ()

@@ -20,7 +20,8 @@ def nothing_arrived(facts: MismatchFacts, gap: Gap) -> Score | None:
 
 def stale_conflict_records(facts: MismatchFacts, gap: Gap) -> Score | None:
     """Suspect conflict records of an earlier task, by which good rows of this one were deleted."""
-    if gap.missing <= 0 or facts.stale_conflict_records == 0:
+    is_deleting = facts.conflict_strategy is None or facts.conflict_strategy in _DELETING
+    if gap.missing <= 0 or facts.stale_conflict_records == 0 or not is_deleting:
         return None
     if facts.stale_conflict_records:
         records = f"lightning_task_info holds {facts.stale_conflict_records:,} records of earlier tasks for this table"

@@ -95,17 +95,36 @@ def concurrent_writes(facts: MismatchFacts, gap: Gap) -> Score | None:
     """Suspect that somebody else wrote to the table while it was imported, or that a second Lightning did."""
     if gap.remote.kvs == 0 or facts.duplicate_keys_skipped:
         return None
+    if told := _still_changing(facts):
+        return score(0.95, told)
     if gap.missing == 0:
-        return score(0.4, "rows may have been changed while they were imported: an UPDATE keeps the number of pairs")
+        return score(0.4, "rows may have been changed while they were imported: an UPDATE keeps the number of pairs",
+                     _stands_still(facts))  # fmt: skip
     if gap.missing > 0:
         return None
     surplus = f"{-gap.missing:,} pairs are not from this import"
     if facts.had_rows_before is False:
         others = "somebody else wrote to it since, or a second Lightning did"
-        return score(0.5 if _whole_times(gap) else 0.8, f"{surplus}; the table was empty before, so {others}")
+        line = f"{surplus}; the table was empty before, so {others}"
+        return score(0.5 if _whole_times(gap) else 0.8, line, _stands_still(facts))
     if facts.had_rows_before is None:
         return score(0.35, f"{surplus}; if the table was empty before is not known")
     return score(0.2, f"{surplus}; rows that stood there before explain that as well")
+
+
+def _still_changing(facts: MismatchFacts) -> str:
+    now, then = facts.checksum_now, facts.comparison.remote
+    if now is None or then is None or then.checksum is None or now == then:
+        return ""
+    return (
+        f"ADMIN CHECKSUM TABLE gives other sums now ({now.kvs:,} pairs, {now.bytes:,} bytes) than when the import "
+        f"compared ({then.kvs:,} pairs, {then.bytes:,} bytes): the table is being written to"
+    )
+
+
+def _stands_still(facts: MismatchFacts) -> str:
+    is_still = facts.checksum_now is not None and facts.checksum_now == facts.comparison.remote
+    return "ADMIN CHECKSUM TABLE still gives the same sums: nobody writes to the table now" if is_still else ""
 
 
 def lightning_schema_in_dump(facts: MismatchFacts, gap: Gap) -> Score | None:

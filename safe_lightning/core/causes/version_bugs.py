@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 
 from safe_lightning.core.causes.model import Gap, MismatchFacts
+from safe_lightning.core.lean_dataclass import dataclass
 
 _NUMBERS = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?:-(alpha|beta|rc))?")
 _COMPRESSED = re.compile(r"\.(?:gz|gzip|zst|zstd|snappy)(?::|$)")
@@ -43,6 +42,8 @@ class VersionBug:
 @lru_cache(maxsize=1)
 def version_bugs() -> tuple[VersionBug, ...]:
     """Return all known defects; the file is a part of this package."""
+    from importlib.resources import files
+
     text = files("safe_lightning.core.causes").joinpath("version_bugs.json").read_text("utf-8")
     return tuple(
         VersionBug(
