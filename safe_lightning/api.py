@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +13,7 @@ from safe_lightning.core.cause import (
     causes_by_table,
     incomplete_cause,
     mismatch_facts,
+    mismatches,
     tied,
 )
 from safe_lightning.core.checkpoint import (
@@ -30,11 +30,16 @@ from safe_lightning.core.checkpoint_verdict import (
     TableJudgement,
     judge_checkpoint,
 )
+from safe_lightning.core.examination import Examination
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.outcome import Outcome
+from safe_lightning.core.parallel import instance_findings
 from safe_lightning.core.peer import Peer
 from safe_lightning.core.remedy import Rule, plan_remedy
 from safe_lightning.core.row_proof import RowFacts, prove_rows
+from safe_lightning.core.settling import Examiner, Settlement, SettlingStep, settle
 from safe_lightning.core.tables import Comparison, TableName, Totals
+from safe_lightning.core.told_facts import told_before
 from safe_lightning.core.verdict import (
     Action,
     CouldNotLook,
@@ -54,7 +59,9 @@ from safe_lightning.lightning.task import Task
 from safe_lightning.policy.model import Policy
 
 if TYPE_CHECKING:
+    from safe_lightning.scan.model import Example as Example
     from safe_lightning.scan.model import KeyScan as KeyScan
+    from safe_lightning.scan.model import Place as Place
     from safe_lightning.scan.model import Scan as Scan
     from safe_lightning.scan.model import TableScan as TableScan
 
@@ -67,6 +74,8 @@ __all__ = [
     "Comparison",
     "Context",
     "CouldNotLook",
+    "Examination",
+    "Examiner",
     "Finding",
     "Hook",
     "ImportReport",
@@ -78,6 +87,8 @@ __all__ = [
     "Proof",
     "RowFacts",
     "Services",
+    "Settlement",
+    "SettlingStep",
     "Stage",
     "Status",
     "Step",
@@ -99,15 +110,19 @@ __all__ = [
     "checkpoint_answer",
     "could_not",
     "incomplete_cause",
+    "instance_findings",
     "judge_checkpoint",
     "judge_leftover",
     "look_at_tables",
     "mismatch_facts",
+    "mismatches",
     "plan_remedy",
     "prove_rows",
     "remedy_for",
+    "settle",
     "status_name",
     "tied",
+    "told_before",
 ]
 
 
@@ -116,6 +131,10 @@ class Target(Protocol):
 
     def table(self, name: TableName) -> TableFacts:
         """Look at one table: does it exist, since when, under which id, is it empty."""
+        ...
+
+    def weigh(self, facts: TableFacts, rows_most: int) -> TableFacts:
+        """Add how many rows a table holds, one more than ``rows_most`` at most, and whether a key forbids doubles."""
         ...
 
     def tables(self) -> tuple[TableName, ...]:
@@ -148,6 +167,10 @@ class Services(Protocol):
 
     def count_rows(self, table: TableName) -> int:
         """Count the rows of one table of the target by its records, within the policy's time-out."""
+        ...
+
+    def examiner(self) -> Examiner:
+        """Offer looks at mismatched tables; the policy's time for all of them begins with this call."""
         ...
 
     def peers(self) -> tuple[Peer, ...]:

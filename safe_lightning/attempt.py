@@ -11,6 +11,7 @@ from safe_lightning.api import ImportReport
 from safe_lightning.child_listener import ChildListener
 from safe_lightning.core.classification import End, Evidence, judge
 from safe_lightning.core.import_report import build_report
+from safe_lightning.core.redact import redact_argv
 from safe_lightning.draining import added_flags, describe_stop, prepare_drain
 from safe_lightning.session import Session, process_environment
 from safe_lightning.supervise.child import ChildEnd, Watchers, supervise
@@ -28,6 +29,7 @@ class Attempt:
         self._listener = ChildListener(session, self._note_progress)
         policy, task = session.policy.supervise, session.task
         self._added = added_flags(task, policy)
+        self._argv = [*self._added, *_overridden(session)]
         self._drain = prepare_drain(task, self._added, policy, self._listener.work, self._on_event)
 
     def run(self) -> ImportReport:
@@ -36,7 +38,7 @@ class Attempt:
         listener = self._listener
         try:
             end = supervise(
-                [str(self._binary), *self._added, *session.call.argv],
+                [str(self._binary), *self._argv],
                 env=process_environment(session),
                 cwd=session.call.cwd,
                 grace_seconds=policy.child.grace,
@@ -57,10 +59,12 @@ class Attempt:
 
     def _started(self, pid: int) -> None:
         session = self._session
-        session.record.enter("importing", time.time(), pid)
+        session.record.enter("importing", time.time(), pid, argv=list(redact_argv(self._argv)))
         session.log.debug("child-started", pid=pid, binary=str(self._binary), attempt=session.attempt)
         if self._added:
             session.log.info("flag-added", flags=self._added, why="safe_stop = always, and the task has no address")
+        if session.task_override is not None:
+            session.log.info("argv-as-started", argv=list(redact_argv(self._argv)), why='conflict.strategy = "replace"')
         self._listener.start()
         if session.is_import:
             self._watchdog = self._watch(pid)
@@ -78,6 +82,7 @@ class Attempt:
                 disk_free_least=policy.disk_free_least,
                 open_files_most=policy.open_files_most,
                 stall_after_seconds=policy.stall_after,
+                cpu_lack_most=policy.cpu_lack_most,
             ),
             disk_paths=places,
             on_event=self._on_event,
@@ -139,3 +144,12 @@ class Attempt:
         )
         if child.is_oom_suspected:
             self._on_event("out-of-memory-suspected", message="the kernel's out-of-memory killer was at work meanwhile")
+
+
+def _overridden(session: Session) -> tuple[str, ...]:
+    """Return the user's own flags, with another config file behind them where the policy had one made."""
+    if session.task_override is None:
+        return session.call.argv
+    from safe_lightning.lightning.task_override import with_config
+
+    return with_config(session.call.argv, session.task_override)

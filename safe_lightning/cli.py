@@ -6,6 +6,7 @@ No option of ours exists on the import path: Go's flag syntax cannot share a par
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from pathlib import Path
 VERBS = (
     "check",
     "checkpoint",
+    "clean",
     "completion",
     "config",
     "demo",
@@ -22,6 +24,7 @@ VERBS = (
     "help",
     "history",
     "hooks",
+    "quarantine",
     "rehearse",
     "report",
     "rewind",
@@ -49,13 +52,21 @@ def drop_in(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one import exactly as ``tidb-lightning`` would be called, guarded. Returns the exit code."""
     from safe_lightning.run import run_import
 
+    _collect_garbage_again()
     return run_import(tuple(argv), environ, _working_folder())
 
 
 def _run_verb(arguments: list[str]) -> int:
     from safe_lightning.commands import app
 
+    _collect_garbage_again()
     return app.run(arguments)
+
+
+def _collect_garbage_again() -> None:
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def _is_lightning(name: str) -> bool:

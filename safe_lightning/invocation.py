@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.lightning.binary import find_binary
 from safe_lightning.lightning.task import Task, resolve_task
 from safe_lightning.policy.load import LoadedPolicy, find_policy, load_policy
@@ -53,7 +52,7 @@ def resolve(argv: tuple[str, ...], environ: Mapping[str, str], cwd: Path) -> Inv
 
 def new_run_id() -> str:
     """Return a short id that is unique among the runs of a host."""
-    return secrets.token_hex(4)
+    return os.urandom(4).hex()
 
 
 def our_path() -> Path:

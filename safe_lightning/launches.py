@@ -9,7 +9,7 @@ from dataclasses import replace
 from safe_lightning.api import Checkpoint, CouldNotLook, ImportReport, Outcome, TableName
 from safe_lightning.core.fingerprint import Fingerprint, Launch, Place
 from safe_lightning.core.source_state import SourceState
-from safe_lightning.leftover import place_of_task
+from safe_lightning.leftover import look_at_tables, place_of_task
 from safe_lightning.record.fingerprints import (
     forget_fingerprint,
     keep_fingerprint,
@@ -21,7 +21,7 @@ from safe_lightning.session import Session
 
 #: More files than this are not remembered one by one.
 _FILES_MOST = 200_000
-_TABLES_LOOKED_AT_MOST = 500
+_TABLES_LOOKED_AT_MOST = 5000
 #: What decides how the source is read and what becomes of it.
 _SETTINGS = ("mydumper.filter", "mydumper.character-set", "tidb.sql-mode", "conflict.strategy", "post-restore.checksum",
              "tikv-importer.on-duplicate", "tikv-importer.incremental-import", "mydumper.csv.header")  # fmt: skip
@@ -110,12 +110,7 @@ def _source(session: Session) -> tuple[SourceState | None, str]:
 def _table_ids(session: Session) -> dict[TableName, int]:
     """Look at the ids of the tables that have an entry: the logical backend's entries hold none."""
     records = session.services.read_checkpoint().tables
-    ids: dict[TableName, int] = {}
-    try:
-        with session.services.target() as target:
-            for record in records[:_TABLES_LOOKED_AT_MOST]:
-                if number := target.table(record.table).table_id:
-                    ids[record.table] = number
-    except CouldNotLook as error:
-        session.log.debug("table-ids-unknown", reason=str(error))
-    return ids
+    facts, failures = look_at_tables(session.services, records[:_TABLES_LOOKED_AT_MOST]) if records else ({}, ())
+    for failure in failures:
+        session.log.debug("table-ids-unknown", reason=failure)
+    return {name: fact.table_id for name, fact in (facts or {}).items() if fact.table_id}

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from safe_lightning.acts.treatment import treat
 from safe_lightning.api import ImportReport, Outcome, Stage
 from safe_lightning.attempt import Attempt
 from safe_lightning.core.exitcodes import ExitCode
@@ -23,7 +24,6 @@ from safe_lightning.record.result import AttemptEnd
 from safe_lightning.session import Session, open_session
 from safe_lightning.supervise.child import ChildNotStarted
 from safe_lightning.supervise.signals import StopControl, signals_taken_by
-from safe_lightning.treatment import treat
 
 
 def run_import(argv: tuple[str, ...], environ: Mapping[str, str], cwd: Path) -> int:

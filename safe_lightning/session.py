@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safe_lightning import __version__
 from safe_lightning.api import Context, ImportReport, Policy, Stage, TableBaseline, TableName, Task, Verdict
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.redact import redact_argv
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.hooking import HookResult, LoadedHook
@@ -22,6 +24,9 @@ from safe_lightning.record.state_dir import StateUnavailable, state_dir
 from safe_lightning.services import EngineServices
 from safe_lightning.supervise.signals import StopControl
 
+if TYPE_CHECKING:
+    from safe_lightning.leasing import LeaseKeeper
+
 _FINDINGS_SHOWN_MOST = 6
 
 
@@ -30,6 +35,7 @@ class Session:
     """One run: fixed facts, the record, and the entries that its result will hold.
 
     ``state`` is None where nothing can be recorded; then no step that changes anything is performed.
+    ``task_override`` is the config that the child is started with instead of the user's.
     """
 
     call: Invocation
@@ -48,6 +54,8 @@ class Session:
     notes: list[str] = field(default_factory=list)
     attempt: int = 1
     log_path: Path | None = None
+    task_override: Path | None = None
+    lease: LeaseKeeper | None = None
 
     @property
     def task(self) -> Task:
@@ -132,13 +140,15 @@ def open_session(call: Invocation, hooks: Sequence[LoadedHook], control: StopCon
     state, record = _open_record(call, log)
     if record.path is not None:
         output.sinks.append(record.events.write)
-    services = EngineServices(call.task, call.loaded.policy, lambda: _recall(session), control.event, state)
+    services = EngineServices(call.task, call.loaded.policy, lambda: _recall(session), control.event, state, call.run)
     session = Session(call, hooks, control, state, record, log, services, output.is_console)
     try:
         _record_call(session)
         yield session
     finally:
         flush()
+        if session.task_override is not None:
+            session.task_override.unlink(missing_ok=True)  # it holds what the user's config holds, secrets included
         if record.path is not None and record.events.write in output.sinks:
             output.sinks.remove(record.events.write)
         record.close()

@@ -11,12 +11,14 @@ from safe_lightning import __version__
 from safe_lightning.commands import (
     check,
     checkpoint,
+    clean,
     completion,
     config,
     demo,
     explain,
     history,
     hooks,
+    quarantine,
     rehearse,
     report,
     rewind,
@@ -51,12 +53,14 @@ app = typer.Typer(
 
 app.command()(check.check)
 app.command()(checkpoint.checkpoint)
+app.command()(clean.clean)
 app.command()(completion.completion)
 app.add_typer(config.app, name="config", help="Validate, show or generate the policy file.")
 app.command()(demo.demo)
 app.command()(explain.explain)
 app.command()(history.history)
 app.add_typer(hooks.app, name="hooks", help="List the configured hooks, or show one.")
+app.add_typer(quarantine.app, name="quarantine", help="Tables set aside instead of dropped: list, restore, purge.")
 app.command()(rehearse.rehearse)
 app.command()(report.report)
 app.command()(rewind.rewind)
@@ -67,7 +71,10 @@ app.command()(verify.verify)
 @app.command()
 def version() -> None:
     """Print the version of safe-lightning (`safe-lightning -V` asks tidb-lightning for its own)."""
+    from safe_lightning.conflicts.kernel.choice import describe_kernel
+
     print(f"safe-lightning {__version__} (Python {sys.version.split()[0]})")
+    print(f"key scan by {describe_kernel()}")
 
 
 @app.command("help", hidden=True)
@@ -77,7 +84,9 @@ def show_help(context: typer.Context, verb: Annotated[str, typer.Argument()] = "
 
 
 def run(arguments: list[str]) -> int:
-    """Run one verb and return its exit code; wrong usage is 64."""
+    """Run one verb and return its exit code; wrong usage is 64. `checkpoint rewind` is another name of `rewind`."""
+    if arguments[:2] == ["checkpoint", "rewind"]:
+        arguments = arguments[1:]
     command = typer.main.get_command(app)
     try:
         result = command.main(args=arguments, prog_name="safe-lightning", standalone_mode=False)

@@ -16,6 +16,7 @@ import typer
 
 from safe_lightning.api import judge_leftover
 from safe_lightning.commands.found_policy import policy_of
+from safe_lightning.commands.instances import instances_json, instances_text
 from safe_lightning.commands.output import fail, show_bytes
 from safe_lightning.core.checkpoint import Checkpoint, CheckpointVerdict, TaskRecord, status_name
 from safe_lightning.core.checkpoint_verdict import CheckpointJudgement, TableJudgement
@@ -61,10 +62,13 @@ def _with_peers(
     except CouldNotLook as error:
         return judgement, (*failures, f"whether another Lightning is at work is not known: {error}")
     in_the_way = [peer for peer in peers if peer.is_in_the_way]
+    # The instances of a parallel import are told of with it.
+    others = (peer for peer in peers if not peer.is_in_the_way and (peer.is_certain or judgement.instances is None))
+    failures += tuple(peer.sentence for peer in others if peer.is_known)
     if not in_the_way:
         return judgement, failures
-    said = "; ".join(f"process {peer.pid} shares {peer.shares}" for peer in in_the_way)
-    evidence = f"another Lightning is at work: {said}; {judgement.evidence}"
+    said = "; ".join(peer.sentence for peer in in_the_way)
+    evidence = f"{said}; {judgement.evidence}"
     return replace(judgement, verdict=CheckpointVerdict.LIVE, evidence=evidence), failures
 
 
@@ -91,7 +95,8 @@ def _show_unreadable(task: Task, error: CouldNotLook, *, as_json: bool) -> NoRet
 def to_json(found: Checkpoint, judgement: CheckpointJudgement) -> dict[str, Any]:
     """Return the contract of ``checkpoint --json``."""
     tables = [_table_json(table) for table in judgement.tables]
-    return _document(found.driver, found.location, judgement.verdict, found.task, tables)
+    document = _document(found.driver, found.location, judgement.verdict, found.task, tables)
+    return document | {"parallel_import": judgement.instances and instances_json(judgement.instances, _task_id(found))}
 
 
 def _document(
@@ -105,6 +110,10 @@ def _document(
         "task": _task_json(task) if task else None,
         "tables": tables,
     }
+
+
+def _task_id(found: Checkpoint) -> int:
+    return found.task.task_id if found.task else 0
 
 
 def _task_json(task: TaskRecord) -> dict[str, Any]:
@@ -142,6 +151,9 @@ def to_text(found: Checkpoint, judgement: CheckpointJudgement) -> Iterator[str]:
     for table in judgement.tables:
         yield ""
         yield from _table_text(table)
+    if judgement.instances is not None:
+        yield ""
+        yield from map(_printable, instances_text(judgement.instances, _task_id(found)))
 
 
 def _table_text(table: TableJudgement) -> Iterator[str]:

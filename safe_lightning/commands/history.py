@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from safe_lightning.commands.output import show_bytes
-from safe_lightning.commands.recorded import note, read, state_folder
+from safe_lightning.commands.recorded import Config, note, read, state_folder
 from safe_lightning.record.lookup import newest_first
 from safe_lightning.record.result import RunResult
 
@@ -20,12 +20,13 @@ _ROW = "{when:<16}  {run:<8}  {outcome:<24}  {code:>4}  {duration:>9}  {tables:>
 def history(
     as_json: Annotated[bool, typer.Option("--json", help="Print the machine-readable form.")] = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Show only the newest N runs.")] = None,
+    config: Config = None,
 ) -> None:
     """List earlier runs, newest first: when, how they ended, with which exit code, how long they took.
 
     A run that is still going on has no outcome yet. `safe-lightning report RUN` tells one of them in full.
     """
-    state = state_folder()
+    state = state_folder(config)
     runs, trouble = read(lambda: newest_first(state, limit))
     note(trouble)
     results = [result for _, result in runs]

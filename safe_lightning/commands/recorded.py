@@ -6,7 +6,9 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
+
+import typer
 
 from safe_lightning.commands.output import fail
 from safe_lightning.core.exitcodes import ExitCode
@@ -17,12 +19,19 @@ from safe_lightning.record.strict_json import UnreadableRecord
 T = TypeVar("T")
 
 
-def state_folder() -> Path:
-    """Name the state folder of this environment. Raises typer.Exit."""
+#: Where else a policy may lie than where the environment says.
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Lightning's config, where the policy lies beside it."),
+]
+
+
+def state_folder(config: Path | None = None) -> Path:
+    """Name the state folder of this environment, or of the policy beside Lightning's config. Raises typer.Exit."""
     from safe_lightning.policy.load import PolicyError
 
     try:
-        return known_state_dir(os.environ)
+        return known_state_dir(os.environ, config.absolute() if config else None)
     except PolicyError as error:
         fail(str(error), ExitCode.POLICY)
     except CouldNotLook as error:

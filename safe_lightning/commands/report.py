@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from safe_lightning.commands.output import fail, show_bytes
-from safe_lightning.commands.recorded import read, state_folder
+from safe_lightning.commands.recorded import Config, read, state_folder
 from safe_lightning.core.exitcodes import ExitCode
 from safe_lightning.record.durable import to_bytes, write_durably
 from safe_lightning.record.lookup import find_run
@@ -27,6 +27,7 @@ def report(
         bool, typer.Option("--html", help="Write one HTML page; without --output as report.html of the run.")
     ] = False,
     opens: Annotated[bool, typer.Option("--open", help="Open the HTML page in a browser.")] = False,
+    config: Config = None,
 ) -> None:
     """Tell one run in full: its end, the hooks' verdicts, plan and steps, attempts, where everything lies.
 
@@ -35,7 +36,7 @@ def report(
     """
     if as_json and (as_html or opens):
         fail("--json and --html are two reports; ask for one of them", ExitCode.USAGE)
-    state = state_folder()
+    state = state_folder(config)
     folder = read(lambda: find_run(state, run))
     if as_html or opens:
         _give_page(folder, (output or folder / "report.html").absolute(), opens=opens)

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from safe_lightning.acts.rewinding import NotRewound, RewindPlan, perform, plan
 from safe_lightning.commands.found_policy import policy_of
 from safe_lightning.commands.output import fail, show_bytes
 from safe_lightning.core.exitcodes import ExitCode
@@ -25,7 +26,6 @@ from safe_lightning.lightning.task import Task, resolve_task
 from safe_lightning.policy.model import Policy
 from safe_lightning.record.lock import LockBusy, LockUnavailable, RunLocks
 from safe_lightning.record.state_dir import StateUnavailable, state_dir
-from safe_lightning.rewinding import NotRewound, RewindPlan, perform, plan
 
 SCHEMA = 1
 
@@ -41,6 +41,9 @@ def rewind(
         list[str] | None,
         typer.Option(help="An engine that you know to be empty, such as '`db`.`t`:0', though no log says so."),
     ] = None,
+    only_plan: Annotated[
+        bool, typer.Option("--plan", help="Show what would be done; so it is without --apply.")
+    ] = False,
     apply: Annotated[bool, typer.Option("--apply", help="Do it; without this the plan is only shown.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the machine-readable form.")] = False,
 ) -> None:
@@ -49,6 +52,8 @@ def rewind(
     Shows what would be done; with --apply it is done, after a backup. Exit code 0 if there is nothing to do or it was
     done, 80 if engines are to be set back, 88 if something forbids it, 69 if it could not be looked at.
     """
+    if only_plan and apply:
+        fail("--plan shows and --apply does: give one of them", ExitCode.USAGE)
     task, policy = _resolve(arguments or [])
     try:
         state = state_dir(policy.state_dir, os.environ)

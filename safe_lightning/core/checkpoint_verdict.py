@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 
 from safe_lightning.core.checkpoint import (
@@ -26,11 +26,13 @@ from safe_lightning.core.checkpoint import (
     status_name,
 )
 from safe_lightning.core.fingerprint import Fingerprint, Place, differences, target_doubt
-from safe_lightning.core.resume_safety import TaskNow, judge_resume
+from safe_lightning.core.lean_dataclass import dataclass
+from safe_lightning.core.parallel import Metadata
+from safe_lightning.core.resume_safety import TaskNow, is_expected_empty, judge_resume
 from safe_lightning.core.source_state import SourceState, changes_since_checkpoint, changes_since_launch, written_after
 from safe_lightning.core.staleness import LOGICAL, MARGIN_SECONDS, has_begun, is_same_table, staleness
 from safe_lightning.core.tables import TableName
-from safe_lightning.core.verdict import TableFacts
+from safe_lightning.core.verdict import Action, TableFacts
 
 _LAST_STATUS_OF_OLD_LOGICAL = 140
 _NAMES_SHOWN_MOST = 5
@@ -42,6 +44,7 @@ class TableJudgement:
     """One table's verdict, and the sentence that carries it.
 
     ``danger``: why resuming it is not safe although it is resumable. ``doubts``: what could not be ruled out.
+    ``cure``: what would make it safe, where anything does.
     """
 
     record: TableRecord
@@ -49,17 +52,22 @@ class TableJudgement:
     evidence: str
     danger: str = ""
     doubts: tuple[str, ...] = ()
+    cure: Action | None = None
 
 
 @dataclass(frozen=True)
 class CheckpointJudgement:
-    """The verdict on a store and on each of its tables; ``not_looked`` says what could not be compared, and why."""
+    """The verdict on a store and on each of its tables; ``not_looked`` says what could not be compared, and why.
+
+    ``instances`` is what all instances of a parallel import tell of themselves; None where it is none, or not known.
+    """
 
     verdict: CheckpointVerdict
     evidence: str
     tables: tuple[TableJudgement, ...] = ()
     not_looked: tuple[str, ...] = ()
     has_fingerprint: bool = False
+    instances: Metadata | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +168,9 @@ def _judge_table(
     checkpoint: Checkpoint, record: TableRecord, facts: TableFacts | None, around: Surroundings | None
 ) -> TableJudgement:
     first_id = around.fingerprint.table_ids.get(record.table) if around and around.fingerprint else None
+    last = around.fingerprint.last if around and around.fingerprint else None
+    if facts is not None and is_expected_empty(record, last):
+        facts = replace(facts, is_empty=None)
     why_stale = staleness(checkpoint, record, facts, first_id) if facts is not None else ""
     changes = _source_changes(record, around) if around is not None else ()
     if why_stale or (changes and not record.failed_status):
@@ -171,10 +182,10 @@ def _judge_table(
     verdict, evidence = _progress(checkpoint.task, record)
     if verdict is not CheckpointVerdict.RESUMABLE or around is None:
         return TableJudgement(record, verdict, evidence)
-    last = around.fingerprint.last if around.fingerprint else None
     safety = judge_resume(record, facts, around.task, last)
     proof = f"; {safety.proof}" if safety.proof else ""
-    return TableJudgement(record, verdict, evidence + proof, safety.danger, safety.doubts + _hints(record, around))
+    doubts = safety.doubts + _hints(record, around)
+    return TableJudgement(record, verdict, evidence + proof, safety.danger, doubts, safety.cure)
 
 
 def _source_changes(record: TableRecord, around: Surroundings) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ Codes are those of pkg/lightning/common/errors.go; before 6.0 there were none, s
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from safe_lightning.core.outcome import Outcome
 
@@ -113,7 +114,11 @@ _TABLE: tuple[tuple[Outcome, tuple[str, ...]], ...] = (
     ),
 )
 
-_RULES = tuple((outcome, re.compile("|".join(patterns), re.DOTALL)) for outcome, patterns in _TABLE)
+
+@cache
+def _rules() -> tuple[tuple[Outcome, re.Pattern[str]], ...]:
+    return tuple((outcome, re.compile("|".join(patterns), re.DOTALL)) for outcome, patterns in _TABLE)
+
 
 #: An echo of somebody else's end: never a cause by itself.
 _ECHO = re.compile(r"(?:rpc error: )?code = Cancell?ed(?: desc = \S+)?|context cancell?ed")
@@ -126,7 +131,7 @@ def classify_error(text: str) -> Outcome | None:
     ...                "TiDB Lightning has failed last time. To prevent data loss")
     <Outcome.LEFTOVER_CHECKPOINT: 'leftover-checkpoint'>
     """
-    return next((outcome for outcome, rule in _RULES if rule.search(text)), None)
+    return next((outcome for outcome, rule in _rules() if rule.search(text)), None)
 
 
 def is_echo(text: str) -> bool:

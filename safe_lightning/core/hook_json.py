@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from safe_lightning.core.tables import TableName
-from safe_lightning.core.verdict import Action, Finding, ImportReport, Plan, Status, Verdict
+from safe_lightning.core.verdict import Action, Finding, ImportReport, Plan, Status, Step, Verdict
 
 SCHEMA = 1
 VERDICT_BYTES_MOST = 1 << 20
@@ -71,10 +71,15 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
     """Return a plan as it is kept in the record and shown by --json."""
     return {
         "reason": plan.reason,
-        "steps": [{"action": str(s.action), "table": str(s.table), "reason": s.reason} for s in plan.steps],
+        "steps": [_step_to_json(step) for step in plan.steps],
         "then_retry": plan.then_retry,
         "max_attempts": plan.max_attempts,
     }
+
+
+def _step_to_json(step: Step) -> dict[str, str]:
+    told = {"action": str(step.action), "table": str(step.table), "reason": step.reason}
+    return told if step.into is None else {**told, "into": str(step.into)}
 
 
 def report_to_json(report: ImportReport) -> dict[str, Any]:

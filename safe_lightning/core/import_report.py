@@ -95,10 +95,10 @@ def _status(trace: TableTrace) -> str:
 
 
 def _refused_tables(error: str) -> list[TableResult]:
-    refused = [
-        TableResult(TableName.parse(n), f"failed at {step} earlier") for n, step in _FAILED_BEFORE.findall(error)
-    ]
+    """List what a refusal names, each table once: one error may tell the same of it several times."""
+    refused = [(name, f"failed at {step} earlier") for name, step in _FAILED_BEFORE.findall(error)]
     for names in _NOT_EMPTY.findall(error):
-        refused += [TableResult(TableName.parse(name), "not empty") for name in _QUOTED.findall(names)]
-    refused += [TableResult(TableName.parse(name), "illegal checkpoint") for name in _REMOVE_HINT.findall(error)]
-    return refused
+        refused += [(name, "not empty") for name in _QUOTED.findall(names)]
+    refused += [(name, "illegal checkpoint") for name in _REMOVE_HINT.findall(error)]
+    first = dict(reversed(refused))
+    return [TableResult(TableName.parse(name), first[name]) for name in dict.fromkeys(name for name, _ in refused)]

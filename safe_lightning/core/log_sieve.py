@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from operator import itemgetter
 
-from safe_lightning.core.evidence import KEPT, TaskEvidence
+from safe_lightning.core.evidence import KEPT
 from safe_lightning.core.hot_lines import HOT_RULES, HotRule, read_hot
 from safe_lightning.core.log_digest import LogDigest, has_rule
 from safe_lightning.core.mismatch import MISMATCH_WORDS
@@ -58,8 +57,8 @@ class LogSieve:
     def __init__(self, digest: LogDigest) -> None:
         self._digest = digest
         self._kinds: dict[bytes, _Kind] = {}
-        #: Of the messages that come by the thousand.
-        self._hot: dict[bytes, _Quick] = {}
+        #: Of the messages that come by the thousand: the rule, and where behind the level's place the message stands.
+        self._hot: dict[bytes, tuple[HotRule, int]] = {}
         self._start = 0
         self._head = itemgetter(slice(0, 0))
 
@@ -82,7 +81,7 @@ class LogSieve:
         for line, head in zip(lines, heads, strict=True):
             if head not in needed:
                 continue
-            if (quick := hot.get(head)) and quick.reads(line, start, task):
+            if (quick := hot.get(head)) and read_hot(quick[0], task, line, start + quick[1]):
                 continue
             if self._is_needed(kinds.get(head, _Kind.READ), line):
                 # Whoever reads it counts it, if it is a record at all.
@@ -127,22 +126,8 @@ class LogSieve:
         return bool(task.unnamed_ingests)
 
 
-@dataclass(frozen=True, slots=True)
-class _Quick:
-    """The quick rule of lines that begin alike: its message must stand at this place, the fields are behind it."""
-
-    rule: HotRule
-    message: bytes
-    start: int
-    end: int
-
-    def reads(self, line: bytes, head_start: int, task: TaskEvidence) -> bool:
-        """Read a line whose level stands at this place; whether it could be read."""
-        end = head_start + self.end
-        return line[head_start + self.start : end] == self.message and read_hot(self.rule, task, line[end:])
-
-
-def _quick_rule(head: bytes) -> _Quick | None:
+def _quick_rule(head: bytes) -> tuple[HotRule, int] | None:
+    """Find the quick rule for lines that begin so, and at which place of the head their message begins."""
     found = _HEAD.match(head)
     if not found or not found[2]:
         return None
@@ -150,7 +135,7 @@ def _quick_rule(head: bytes) -> _Quick | None:
         message = words.encode()
         # What was looked at may end within the message.
         if found[2] == message or (not found[3] and message.startswith(found[2])):
-            return _Quick(rule, message + b'"]', found.start(2), found.start(2) + len(message) + 2)
+            return rule, found.start(2)
     return None
 
 

@@ -7,11 +7,11 @@ the file driver records engines as imported whose ingest a signal cut short: the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from safe_lightning.core.checkpoint import ALL_WRITTEN, IMPORTED, MAX_INVALID, TableRecord
 from safe_lightning.core.fingerprint import Launch
-from safe_lightning.core.verdict import TableFacts
+from safe_lightning.core.lean_dataclass import dataclass
+from safe_lightning.core.stop import EngineNotIngested
+from safe_lightning.core.verdict import Action, TableFacts
 
 _CHECKSUMMED = 180
 _OVERWRITING = ("replace", "ignore")
@@ -26,15 +26,20 @@ class TaskNow:
     driver: str = "file"
     conflict_strategy: str = ""
     checksum: str = "required"
+    shares_target: bool = False
 
 
 @dataclass(frozen=True)
 class Safety:
-    """``danger`` says why a resume would lose or double rows, or may; ``proof`` why it does not; else doubts."""
+    """``danger`` says why a resume would lose or double rows, or may; ``proof`` why it does not; else doubts.
+
+    ``cure``: what makes the resume of a table in danger a safe one, where anything does.
+    """
 
     danger: str = ""
     proof: str = ""
     doubts: tuple[str, ...] = ()
+    cure: Action | None = None
 
 
 def judge_resume(record: TableRecord, facts: TableFacts | None, task: TaskNow, last: Launch | None) -> Safety:
@@ -43,7 +48,7 @@ def judge_resume(record: TableRecord, facts: TableFacts | None, task: TaskNow, l
         return Safety(f"{half_read} is compressed and was read half: a position in it cannot be gone back to")
     if task.backend == _LOGICAL:
         return _judge_logical(record, facts, task, last)
-    return _judge_physical(record, task, last)
+    return _judge_physical(record, facts, task, last)
 
 
 def _half_read(record: TableRecord) -> str:
@@ -94,18 +99,41 @@ def _in_flight(shown: str, facts: TableFacts | None, task: TaskNow) -> Safety:
     if has_key is False:
         return Safety(f"{shown}; the table has no key: rows in flight would be there twice, with exit 0")
     what = "error 1062" if has_key else "error 1062 where it has a key, rows twice where it has none"
-    return Safety(f"{shown}; rows in flight would be sent again: {what}")
+    cure = Action.RESUME_REPLACE if has_key else None
+    return Safety(f"{shown}; rows in flight would be sent again: {what}", cure=cure)
 
 
-def _judge_physical(record: TableRecord, task: TaskNow, last: Launch | None) -> Safety:
-    empty = [
+def _never_ingested(record: TableRecord, last: Launch | None) -> list[EngineNotIngested]:
+    return [
         engine
         for engine in (last.engines_not_ingested if last is not None else ())
         if engine.table == record.table and record.engines.get(engine.engine, 0) >= IMPORTED
     ]
-    if empty:
+
+
+def is_expected_empty(record: TableRecord, last: Launch | None) -> bool:
+    """Whether every engine that counts as imported was cut short: then nobody has emptied the table, it is unsafe."""
+    empty = {engine.engine for engine in _never_ingested(record, last) if not engine.imported}
+    counted = {number for number, status in record.engines.items() if number >= 0 and status >= IMPORTED}
+    return bool(counted) and counted <= empty
+
+
+def _has_rows_of_others(record: TableRecord, facts: TableFacts | None, task: TaskNow) -> bool:
+    """Whether the table holds rows that no import of ours put there, and the checksum will stumble over."""
+    has_rows = facts is not None and facts.exists and facts.is_empty is False
+    is_asked_for = task.shares_target or task.checksum == "off"
+    return has_rows and not is_asked_for and max(record.engines.values(), default=0) < ALL_WRITTEN
+
+
+def _judge_physical(record: TableRecord, facts: TableFacts | None, task: TaskNow, last: Launch | None) -> Safety:
+    if _has_rows_of_others(record, facts, task):
+        return Safety(
+            "the target holds rows, and nothing of this import was ingested yet: its checksum would not match"
+        )
+    if empty := _never_ingested(record, last):
         said = ", ".join(f"engine {e.engine} ({e.imported} of {e.kvs} pairs arrived)" for e in empty)
-        return Safety(f"{said} counts as imported, yet its ingest was cut short: a resume skips it")
+        cut_short = f"{said} counts as imported, yet its ingest was cut short: a resume skips it"
+        return Safety(cut_short, cure=Action.REWIND)
     is_past_doubt = record.status >= _CHECKSUMMED or not _has_imported(record) or task.driver != "file"
     if is_past_doubt or (last is not None and last.is_known):
         return Safety(proof=last.describe() if last is not None and last.is_known else "")

@@ -7,10 +7,10 @@ the index's values; behind those of an index that is not unique stands the handl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from safe_lightning.core.key_codec import BadKey, KeyValue, Kind, read_bytes, read_integer, read_value
-from safe_lightning.core.tables import TableName
+from safe_lightning.core.lean_dataclass import dataclass
+from safe_lightning.core.tables import TableName, quote
 
 _TABLE, _ROW, _INDEX = b"t", b"_r", b"_i"
 _HEAD_BYTES = 11
@@ -85,8 +85,12 @@ def _values(data: bytes, at: int) -> tuple[KeyValue, ...]:
     return tuple(values)
 
 
-def describe_key(text: str, tables: Mapping[int, TableName]) -> str:
+def describe_key(
+    text: str, tables: Mapping[int, TableName], indexes: Mapping[tuple[TableName, int], str] | None = None
+) -> str:
     """Tell a logged key in words: row or index entry, of which table, with its values. Never raises.
+
+    ``indexes`` names the indexes of tables whose definition is known; the others are told by their ids.
 
     >>> describe_key("7480000000000000745F7280000000000001F4", {116: TableName("shop", "orders")})
     'row 500 of `shop`.`orders`'
@@ -96,11 +100,13 @@ def describe_key(text: str, tables: Mapping[int, TableName]) -> str:
     except BadKey as error:
         shown = text[:_SHOWN_CHARACTERS]
         return f"key {shown if shown.isprintable() else ascii(shown)}: {error}"
-    table = tables.get(key.table_id) or f"table {key.table_id}"
+    known = tables.get(key.table_id)
+    table = known or f"table {key.table_id}"
     values = ", ".join(show_value(value) for value in key.values)
     if key.index_id is None:
         return f"row {values} of {table}"
-    return f"entry ({values}) of index {key.index_id} of {table}"
+    name = (indexes or {}).get((known, key.index_id)) if known else None
+    return f"entry ({values}) of index {quote(name) if name else key.index_id} of {table}"
 
 
 def show_value(value: KeyValue) -> str:

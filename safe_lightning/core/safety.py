@@ -2,22 +2,25 @@
 
 The laws (DESIGN 6) and where they hold:
 
-1. Never drop a table that had rows before the first attempt, or whose emptiness was not proven.   here
+1. Never drop, or rename aside, a table that had rows before the first attempt, or whose
+   emptiness was not proven; nor drop one that was given rows by others since.                     here
 2. Never ``all``; an exact back-quoted name that exists in the checkpoint; re-read afterwards.     here, remedy_engine
 3. Back up the checkpoint before any change to it.                                                 here
 4. Never act while another Lightning may be alive on the same checkpoint or target.                here
 5. Never exit 0 unless success is proven.                                                          core.exitcodes
 6. Intents are written before acts, so that kill -9 loses no knowledge.                            here, remedy_engine
 7. No secret leaves the process.                                                                   core.redact
+
+What a clean-up takes away besides entries and tables has the same laws in `core.safety_leavings`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 from safe_lightning.core.checkpoint import MAX_INVALID, TableRecord, status_name
-from safe_lightning.core.tables import TableName
+from safe_lightning.core.lean_dataclass import dataclass
+from safe_lightning.core.tables import Comparison, TableName
 from safe_lightning.core.verdict import Action, Step, TableBaseline, TableFacts
 
 #: Creation times are whole seconds and clocks are compared to within one.
@@ -31,7 +34,12 @@ class SafetyFacts:
     ``entry`` is the checkpoint's record under exactly the step's name (None: there is no such entry or the
     checkpoint could not be read). ``is_own_checkpoint`` says whether it was written for the cluster that the task
     names. ``needs_control_tool`` is False where we act ourselves. ``shares_target`` is a parallel import, whose tables
-    hold others' rows as well.
+    hold others' rows as well. ``is_aside_already``: a quarantine that died has renamed the table before.
+    ``is_given_up``: the user said in words that an import which could be resumed starts over, so that an unfinished
+    entry counts as a failed one; the control tool knows no such thing.
+    ``is_physical``: the backend puts a row under the same key each time, so rows beyond its own are somebody else's.
+    ``rows_seen`` is how many rows the last checksum saw, where its numbers tell.
+    ``objections`` are what an act's own rules say against it: `core.quarantine`, `core.rewind`, `core.override`.
     """
 
     may_drop: bool = False
@@ -47,6 +55,11 @@ class SafetyFacts:
     pd_answers: bool | None = None
     needs_control_tool: bool = True
     shares_target: bool = False
+    is_aside_already: bool = False
+    is_given_up: bool = False
+    is_physical: bool = False
+    rows_seen: int | None = None
+    objections: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +79,7 @@ def forbidden(step: Step, facts: SafetyFacts) -> Refusal | None:
     """
     if step.action is Action.REPORT:
         return None
-    laws = (*_EVERY_ACT, *(_DROPS if step.action is Action.DESTROY else ()))
+    laws = (*_EVERY_ACT, *_MORE_LAWS.get(step.action, ()))
     return next((refusal for law in laws if (refusal := law(step, facts))), None)
 
 
@@ -100,8 +113,10 @@ def _known_entry(step: Step, facts: SafetyFacts) -> Refusal | None:
 
 
 def _recorded_failure(step: Step, facts: SafetyFacts) -> Refusal | None:
-    # remove takes any entry; ignore and destroy act on recorded failures only and pass over all else in silence.
-    if step.action is Action.REMOVE or facts.entry is None:
+    # The tool's ignore and destroy act on recorded failures only and pass over all else in silence; the rest do not.
+    if step.action not in (Action.IGNORE, Action.DESTROY) or facts.entry is None:
+        return None
+    if step.action is Action.DESTROY and facts.is_given_up and not facts.needs_control_tool:
         return None
     statuses = [facts.entry.status]
     if step.action is Action.IGNORE:
@@ -130,7 +145,7 @@ def _recorded(step: Step, facts: SafetyFacts) -> Refusal | None:
 
 
 def _possible(step: Step, facts: SafetyFacts) -> Refusal | None:
-    if not facts.needs_control_tool:
+    if not facts.needs_control_tool or step.action in _DONE_BY_OURSELVES:
         return None
     if not facts.has_control_tool:
         return Refusal(0, "no-control-tool", "no tidb-lightning-ctl was found (policy key control_tool.path)")
@@ -175,12 +190,48 @@ def _same_table(step: Step, facts: SafetyFacts) -> Refusal | None:
         return Refusal(1, "target-not-seen", f"the target could not be asked about {step.table}")
     if not facts.target.exists or facts.entry is None:
         return None
+    if facts.is_aside_already:
+        return _nothing_new(step, facts.target)
     is_same, seen = (_by_id if facts.entry.table_id else _by_time)(facts.entry, facts.target)
     if is_same:
         return None
     if is_same is None:
         return Refusal(1, "not-identified", f"nothing tells whether {step.table} is the table imported into: {seen}")
     return Refusal(1, "other-table", f"{step.table} is not the table that was imported into: {seen}")
+
+
+def _no_rows_of_others(step: Step, facts: SafetyFacts) -> Refusal | None:
+    held = facts.target.row_count if facts.target is not None else None
+    brought = facts.entry.rows if facts.entry is not None else None
+    known = [rows for rows in (brought, facts.rows_seen) if rows is not None]
+    if not facts.is_physical or held is None or not known or held <= min(known):
+        return None
+    what = "its last checksum saw" if min(known) == facts.rows_seen else "the import accounts for"
+    reason = f"{step.table} holds {held} rows and {what} {min(known)}: others put rows there meanwhile"
+    return Refusal(1, "rows-of-others", reason)
+
+
+def rows_seen(seen: Comparison | None, entry: TableRecord | None) -> int | None:
+    """Work out how many rows a table had when its checksum was taken; None where its pairs are no multiple of rows."""
+    if seen is None or seen.remote is None or seen.local is None or entry is None or not entry.rows:
+        return None
+    pairs_of_a_row, rest = divmod(seen.local.kvs, entry.rows)
+    if rest or not pairs_of_a_row or seen.remote.kvs % pairs_of_a_row:
+        return None
+    return seen.remote.kvs // pairs_of_a_row
+
+
+def _nothing_new(step: Step, target: TableFacts) -> Refusal | None:
+    if target.is_empty is True:
+        return None
+    reason = f"{step.table} was set aside before, and what stands there now is not known to be empty"
+    return Refusal(1, "other-table", reason)
+
+
+def _unopposed(step: Step, facts: SafetyFacts) -> Refusal | None:
+    if facts.objections is None:
+        return Refusal(0, "not-examined", f"what speaks against the {step.action} of {step.table} could not be asked")
+    return Refusal(0, "objection", "; ".join(facts.objections)) if facts.objections else None
 
 
 def _by_id(entry: TableRecord, target: TableFacts) -> tuple[bool | None, str]:
@@ -206,4 +257,14 @@ _EVERY_ACT: tuple[Law, ...] = (
     _possible,
     _backed_up,
 )
-_DROPS: tuple[Law, ...] = (_agreed, _own_checkpoint, _was_empty, _own_rows_only, _same_table)
+#: What takes a table away; a drop must be agreed to in words besides.
+_TAKES_AWAY: tuple[Law, ...] = (_own_checkpoint, _was_empty, _own_rows_only, _same_table)
+_MORE_LAWS: Mapping[Action, tuple[Law, ...]] = {
+    Action.DESTROY: (_agreed, *_TAKES_AWAY, _no_rows_of_others),
+    Action.QUARANTINE: (*_TAKES_AWAY, _unopposed),
+    Action.REWIND: (_unopposed,),
+    # Rows that stood there before would be overwritten by those of the source.
+    Action.RESUME_REPLACE: (_own_checkpoint, _was_empty, _unopposed),
+}
+#: The control tool knows nothing of these.
+_DONE_BY_OURSELVES = {Action.REWIND, Action.RESUME_REPLACE}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 from safe_lightning.core.checkpoint import Checkpoint, TableRecord, status_name
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import Action, Step, TableFacts
 
@@ -21,11 +22,20 @@ class Proof:
 def prove(step: Step, before: Checkpoint, after: Checkpoint, target: TableFacts | None) -> Proof:
     """Compare the decoded checkpoints, never their bytes: the control tool rewrites the file in another order.
 
-    ``target`` is the table as it stands afterwards, None where it could not be looked at; only a destroy needs it.
+    ``target`` is the table as it stands afterwards, None where it could not be looked at; of a quarantine, the table
+    under its new name. Only these two need it. A rewind is proven by `core.rewind`, and a resume-replace changes
+    no checkpoint.
     """
-    if others(before, step.table) != others(after, step.table):
-        return Proof(False, "others-changed", "entries of other tables changed meanwhile: another Lightning at work?")
+    if changed := others_changed(step, before, after):
+        return changed
     return _PROOFS[step.action](step.table, entry_of(after, step.table), target)
+
+
+def others_changed(step: Step, before: Checkpoint, after: Checkpoint) -> Proof | None:
+    """Return the failed proof of an act during which entries of other tables changed; None where none did."""
+    if others(before, step.table) == others(after, step.table):
+        return None
+    return Proof(False, "others-changed", "entries of other tables changed meanwhile: another Lightning at work?")
 
 
 def entry_of(checkpoint: Checkpoint, table: TableName) -> TableRecord | None:
@@ -34,8 +44,12 @@ def entry_of(checkpoint: Checkpoint, table: TableName) -> TableRecord | None:
 
 
 def others(checkpoint: Checkpoint, table: TableName) -> dict[TableName, TableRecord]:
-    """Return all entries but one."""
-    return {record.table: record for record in checkpoint.tables if record.table != table}
+    """Return all entries but one, without their times: those of a server move with the clocks between two looks."""
+    return {
+        record.table: replace(record, created_at=None, updated_at=None)
+        for record in checkpoint.tables
+        if record.table != table
+    }
 
 
 def _removed(table: TableName, entry: TableRecord | None, target: TableFacts | None) -> Proof:
@@ -63,8 +77,27 @@ def _destroyed(table: TableName, entry: TableRecord | None, target: TableFacts |
     return Proof(True, "destroyed", f"the entry of {table} and the table itself are gone")
 
 
+def _quarantined(table: TableName, entry: TableRecord | None, target: TableFacts | None) -> Proof:
+    if target is None or not target.exists:
+        known = "whether it was renamed could not be seen" if target is None else "it was not renamed"
+        left = "is gone" if entry is None else "still stands"
+        return Proof(
+            False, "could-not-verify" if target is None else "not-renamed", f"the entry of {table} {left}; {known}"
+        )
+    if entry is not None:
+        return Proof(
+            False, "entry-remains", f"{table} is now {target.table}, and its entry still stands in the checkpoint"
+        )
+    return Proof(True, "quarantined", f"{table} is now {target.table}, and its entry is gone")
+
+
 def _no_effect(entry: TableRecord) -> Proof:
     return Proof(False, "no-effect", f"{entry.table} is still recorded as {status_name(entry.status)}")
 
 
-_PROOFS = {Action.REMOVE: _removed, Action.IGNORE: _ignored, Action.DESTROY: _destroyed}
+_PROOFS = {
+    Action.REMOVE: _removed,
+    Action.IGNORE: _ignored,
+    Action.DESTROY: _destroyed,
+    Action.QUARANTINE: _quarantined,
+}

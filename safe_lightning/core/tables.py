@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+
+from safe_lightning.core.lean_dataclass import dataclass
+
+_NAMES_SHOWN_MOST = 3
 
 
 @dataclass(frozen=True, order=True)
@@ -41,6 +45,24 @@ class TableName:
 def quote(identifier: str) -> str:
     """Back-quote an identifier the way TiDB and the control tool expect it."""
     return "`" + identifier.replace("`", "``") + "`"
+
+
+def folded(table: TableName) -> tuple[str, str]:
+    """Return a name as TiDB compares it, without regard to case."""
+    return table.schema.casefold(), table.table.casefold()
+
+
+def shared_names(ours: Iterable[TableName] | None, theirs: Iterable[TableName] | None) -> frozenset[TableName]:
+    """Return those of our tables that are theirs as well; none where one side's are not known (None)."""
+    taken = {folded(table) for table in theirs or ()}
+    return frozenset(table for table in ours or () if folded(table) in taken)
+
+
+def some_names(tables: Iterable[TableName]) -> str:
+    """Name a few tables and count the rest; "" for none."""
+    names = [str(table) for table in sorted(tables)]
+    more = f" and {len(names) - _NAMES_SHOWN_MOST} more" if len(names) > _NAMES_SHOWN_MOST else ""
+    return ", ".join(names[:_NAMES_SHOWN_MOST]) + more
 
 
 def _read_quoted(text: str, start: int) -> tuple[str, int]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
 from safe_lightning.core.clues import Clues
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.outcome import Outcome
 from safe_lightning.core.stop import EngineNotIngested, Stop
 from safe_lightning.core.tables import Comparison, TableName
@@ -34,12 +35,19 @@ class Status(StrEnum):
 
 
 class Action(StrEnum):
-    """What a step does; the last three are the control tool's own verbs."""
+    """What a step does; ignore, remove and destroy are the control tool's own verbs.
+
+    Quarantine renames the table aside and takes its entry out. Rewind sets engines back that were never ingested.
+    Resume-replace changes neither: the import is started with another conflict strategy than its task names.
+    """
 
     REPORT = "report"
     IGNORE = "ignore"
     REMOVE = "remove"
     DESTROY = "destroy"
+    QUARANTINE = "quarantine"
+    REWIND = "rewind"
+    RESUME_REPLACE = "resume-replace"
 
 
 @dataclass(frozen=True)
@@ -54,11 +62,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Step:
-    """One act on one table, with the reason that policy or default gives for it."""
+    """One act on one table, with the reason that policy or default gives for it.
+
+    ``into``: the name that a quarantine gives the table; the engine's caller sets it.
+    """
 
     action: Action
     table: TableName
     reason: str
+    into: TableName | None = None
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.policy.declaration import key
 
-_ANSWERS = ("resume", "refuse", "remove", "destroy", "ignore")
+_ANSWERS = ("resume", "refuse", "remove", "destroy", "quarantine", "ignore")
 
 
 @dataclass(frozen=True)
@@ -16,10 +17,12 @@ class CheckpointAnswers:
     fresh: str = key("resume", "the store is there but holds no table", choices=_ANSWERS)
     resumable: str = key("resume", "an unfinished import that can go on", choices=_ANSWERS)
     unsafe: str = key(
-        "refuse", "one that looks resumable, yet a resume would lose or double rows, or fail", choices=_ANSWERS
+        "refuse",
+        "one that looks resumable, yet a resume would lose or double rows, or fail",
+        choices=(*_ANSWERS, "rewind", "resume-replace"),
     )
     finished: str = key("refuse", "everything in it is done: Lightning would import nothing", choices=_ANSWERS)
-    failed: str = key("refuse", "a table's failure is recorded: Lightning would refuse", choices=_ANSWERS)
+    failed: str = key("refuse", "a table's failure is recorded: Lightning would refuse", choices=(*_ANSWERS, "rewind"))
     stale: str = key("refuse", "target table or source are not those of the checkpoint any more", choices=_ANSWERS)
     foreign: str = key(
         "refuse",
@@ -42,7 +45,7 @@ class CheckpointPolicy:
         False, "nothing is resumed or treated that was not seen by safe-lightning at its first launch"
     )
     require_empty_before: bool = key(
-        False, "nothing is treated but what is recorded to have been empty before (destroy never touches other tables)"
+        False, "nothing is treated but what was empty before (destroy and quarantine never touch other tables)"
     )
     max_tables: int = key(100, "entries treated in one run at most; more is refused; 0: no limit")
     max_rows_dropped: int = key(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.policy.declaration import key
 
 
@@ -23,7 +22,13 @@ class ScanPolicy:
     memory: int = key(512 << 20, "memory for keys; what is beyond it goes to disk", kind="size", least=16 << 20)
     threads: int = key(0, "threads that read; 0: one for each processor", most=256)
     spill_dir: str = key("", "where keys beyond the memory go; empty: the system's temporary folder", kind="path")
+    include_target: bool = key(
+        False, "hold the source's keys against the rows of the target as well, for incremental imports"
+    )
     examples_most: int = key(1000, "conflicts listed of each key; all are counted", least=1, most=1_000_000)
+    record_values: bool = key(
+        False, "write the values of conflicting keys into the record, and so into the page of a run"
+    )
     on_conflicts: str = key(
         "auto",
         "auto: block where Lightning would fail, mismatch or break the table, warn where the task resolves conflicts",
@@ -39,7 +44,7 @@ class ScanPolicy:
     on_not_checked: str = key("warn", "keys that could not be checked", choices=("warn", "block"))
     new_collation: str = key(
         "auto",
-        "the target's new collation framework; auto: the target is asked, else on",
+        "the new collation framework of a target that does not say; auto: both are answered",
         choices=("auto", "on", "off"),
     )
     time_zone: str = key("", "for times in keys, where neither task nor target names one; empty: this machine's")
@@ -50,7 +55,9 @@ class VerifyPolicy:
     """How an import is proven by looks of our own at the target, all of which only read; docs/verify.md."""
 
     investigate: bool = key(
-        False, "complete a checksum that Lightning did not complete: a run proven by it ends as succeeded, with 0"
+        False,
+        "complete a checksum that Lightning did not complete (a run proven by it ends as succeeded, with 0), and make "
+        "the checks that settle the cause of a mismatch",
     )
     timeout: float = key(
         7200.0, "time-out of one checksum of one table (ADMIN CHECKSUM TABLE)", kind="duration", least=1.0
@@ -59,4 +66,13 @@ class VerifyPolicy:
     concurrency: int = key(
         0, "tidb_checksum_table_concurrency of our session; 0: as the server has it", least=0, most=256
     )
+    hold_gc: bool = key(
+        False,
+        "while it completes a checksum: raise the target's GC life time (tikv_gc_life_time) to 100h and give it back; "
+        "all else here only reads",
+    )
     count_timeout: float = key(60.0, "time-out of counting the rows of one table", kind="duration", least=0.1)
+    look_time: float = key(
+        300.0, "time for all looks at tables whose checksum differs, together", kind="duration", least=0.1
+    )
+    checks_most: int = key(4, "checks that settle the cause of one mismatch, with investigate = true", most=20)

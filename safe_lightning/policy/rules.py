@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from safe_lightning.core.causes.names import CHOICES
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.policy.declaration import key
 
 
@@ -20,7 +21,7 @@ class RemedyRule:
     )
     least_confidence: float = key(0.5, "below this confidence the cause is only reported", kind="confidence")
     tables: tuple[str, ...] = key(("*.*",), "for which tables: Lightning's own filter patterns", kind="patterns")
-    action: str = key("report", "what to do", choices=("report", "ignore", "remove", "destroy"))
+    action: str = key("report", "what to do", choices=("report", "ignore", "remove", "destroy", "quarantine", "rewind"))
     then: str = key("stop", "afterwards", choices=("stop", "retry"))
     max_attempts: int = key(1, "retries of the whole import at most", least=0, most=10)
 

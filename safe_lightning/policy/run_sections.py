@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.policy.declaration import key
 
 
@@ -45,19 +44,33 @@ class SupervisePolicy:
 class WatchPolicy:
     """What is watched while the import runs."""
 
-    interval: float = key(10.0, "time between two looks at memory, files and disks", kind="duration", least=0.1)
+    interval: float = key(10.0, "time between two looks at memory, CPU, files and disks", kind="duration", least=0.1)
     stall_after: float = key(7200.0, 'no progress for so long is a stall; "0s" turns the watch off', kind="duration")
     on_stall: str = key("warn", "warn only, or stop the child and report the run as hung", choices=("warn", "stop"))
     memory_available_least: float = key(5.0, "warn below this share of available memory", kind="percent")
     disk_free_least: float = key(5.0, "warn below this share of free disk (sorted-kv-dir, checkpoint)", kind="percent")
     open_files_most: float = key(90.0, "warn above this share of the open-files limit", kind="percent")
+    cpu_lack_most: float = key(
+        50.0, "warn where the child waits for a CPU for more than this share of the time it wants one", kind="percent"
+    )
 
 
 @dataclass(frozen=True)
 class LockPolicy:
-    """Two runs must not share a checkpoint or a target table."""
+    """Two runs must not share a checkpoint or a target table; a lease says so to other hosts as well."""
 
-    wait: float = key(0.0, "time to wait for a busy lock before ending with 75", kind="duration")
+    wait: float = key(0.0, "time to wait for a busy lock or lease before ending with 75", kind="duration")
+    lease: str = key(
+        "off", "a lease that other hosts see: none, or rows in a small schema of the target", choices=("off", "target")
+    )
+    lease_schema: str = key("safe_lightning", "the schema that holds the leases; made where it is missing")
+    lease_expiry: float = key(
+        60.0, "a lease not renewed for so long is free, by the server's clock", kind="duration", least=2.0
+    )
+    on_lease_lost: str = key(
+        "warn", "another run took the lease: only never destroy any more, or stop the child", choices=("warn", "stop")
+    )
+    host: str = key("", "this host's name in leases; empty: its own")
 
 
 @dataclass(frozen=True)

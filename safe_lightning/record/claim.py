@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from safe_lightning.core.tables import TableName
+from safe_lightning.core.lean_dataclass import dataclass
+from safe_lightning.core.tables import TableName, shared_names
 from safe_lightning.record.clock import rfc3339
 from safe_lightning.record.strict_json import Keys
-
-_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -67,16 +64,4 @@ def shared_tables(ours: Claim, theirs: Claim) -> frozenset[TableName]:
     """
     if ours.target != theirs.target or (ours.is_parallel_import and theirs.is_parallel_import):
         return frozenset()
-    taken = {_folded(table) for table in theirs.tables or ()}
-    return frozenset(table for table in ours.tables or () if _folded(table) in taken)
-
-
-def name_some(tables: frozenset[TableName]) -> str:
-    """Name a few tables and count the rest."""
-    names = [str(table) for table in sorted(tables)]
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
-
-
-def _folded(table: TableName) -> tuple[str, str]:
-    return table.schema.casefold(), table.table.casefold()
+    return shared_names(ours.tables, theirs.tables)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.outcome import Outcome
 from safe_lightning.core.verdict import ImportReport
-from safe_lightning.explaining import UnreadableInput, explain_files
 from safe_lightning.record.clock import rfc3339
 from safe_lightning.record.durable import to_bytes, write_durably
 from safe_lightning.record.process import is_same_process, process_identity
 from safe_lightning.record.result import RunResult
-from safe_lightning.record.run_files import pieces_of
-from safe_lightning.record.run_folder import begun, is_alive, run_folders
+from safe_lightning.record.run_folder import TASK_OVERRIDE, begun, is_alive, run_folders
 from safe_lightning.record.strict_json import UnreadableRecord
 from safe_lightning.record.trail import IMPORTING, Phase, TrailStep, read_phases, read_steps, read_verdicts
 
@@ -127,6 +126,7 @@ def close_dead_run(dead: DeadRun, at: float) -> RunResult | None:
     """
     if dead.is_child_alive is not False or is_alive(dead.folder) or (dead.folder / "result.json").exists():
         return None
+    (dead.folder / TASK_OVERRIDE).unlink(missing_ok=True)
     told, trouble = _told_by_files(dead)
     outcome, reason = _judge(dead, told, trouble)
     hooks = tuple(verdict.entry for verdict in read_verdicts(dead.folder))
@@ -151,6 +151,9 @@ def close_dead_run(dead: DeadRun, at: float) -> RunResult | None:
 def _told_by_files(dead: DeadRun) -> tuple[ImportReport | None, str]:
     if not dead.was_started:
         return None, ""
+    from safe_lightning.explaining import UnreadableInput, explain_files
+    from safe_lightning.record.run_files import pieces_of
+
     try:
         pieces = pieces_of(dead.folder)
         if sum(piece.length or 0 for piece in pieces) > _LOG_BYTES_MOST:

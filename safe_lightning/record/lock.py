@@ -12,11 +12,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import TracebackType
 
-from safe_lightning.record.claim import Claim, name_some, shared_tables
+from safe_lightning.core.lean_dataclass import dataclass
+from safe_lightning.core.tables import some_names
+from safe_lightning.record.claim import Claim, shared_tables
 from safe_lightning.record.durable import to_bytes, write_all
 from safe_lightning.record.flock import is_held, lock_file
 from safe_lightning.record.run_folder import read_json
@@ -143,7 +145,7 @@ def _gaps(claim: Claim) -> str:
 def _refuse_shared_tables(folder: Path, claim: Claim) -> None:
     for theirs in _living_claims(folder):
         if shared := shared_tables(claim, theirs):
-            raise LockBusy(f"{name_some(shared)} on {claim.target} is being imported by {theirs.describe()}")
+            raise LockBusy(f"{some_names(shared)} on {claim.target} is being imported by {theirs.describe()}")
 
 
 def _living_claims(folder: Path) -> Iterator[Claim]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.outcome import Outcome
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.explaining import Piece, UnreadableInput
@@ -26,12 +27,15 @@ class NoSuchRun(LookupError):
     """A word names no run, or several; the sentence says what was looked for and where."""
 
 
-def known_state_dir(environ: Mapping[str, str]) -> Path:
-    """Name the state folder as a verb without an import finds it. Raises PolicyError, CouldNotLook."""
+def known_state_dir(environ: Mapping[str, str], config: Path | None = None) -> Path:
+    """Name the state folder as a verb without an import finds it. Raises PolicyError, CouldNotLook.
+
+    ``config`` is Lightning's own, beside which a policy may lie.
+    """
     from safe_lightning.policy.load import find_policy, load_policy
 
     try:
-        return find_state_dir(load_policy(find_policy(environ, None), environ).policy.state_dir, environ)
+        return find_state_dir(load_policy(find_policy(environ, config), environ).policy.state_dir, environ)
     except StateUnavailable as error:
         raise CouldNotLook(str(error)) from error
 
@@ -89,13 +93,14 @@ def _as_of_now(folder: Path, run: RunResult) -> RunResult:
 
 @dataclass(frozen=True)
 class Source:
-    """What a word on the command line stands for; ``result`` is that of a recorded run which has one."""
+    """What a word on the command line stands for: pieces of text, and for a recorded run its folder and result."""
 
     pieces: tuple[Piece, ...]
     result: RunResult | None = None
+    folder: Path | None = None
 
 
-def read_source(word: str, environ: Mapping[str, str]) -> Source:
+def read_source(word: str, environ: Mapping[str, str], config: Path | None = None) -> Source:
     """Say what a word stands for: ``-``, a file, or a run by id, beginning of an id, or ``last``.
 
     Raises UnreadableInput naming what was looked for, PolicyError.
@@ -105,7 +110,7 @@ def read_source(word: str, environ: Mapping[str, str]) -> Source:
     if "/" in word:
         raise UnreadableInput(f"cannot read {word}: there is no such file")
     try:
-        folder = find_run(known_state_dir(environ), word)
+        folder = find_run(known_state_dir(environ, config), word)
         return _recorded(folder)
     except NoSuchRun as error:
         raise UnreadableInput(f"there is no file {word}, and {error}") from error
@@ -117,7 +122,7 @@ def _recorded(folder: Path) -> Source:
     pieces, result = tuple(pieces_of(folder)), _known_result(folder)
     if not pieces and (result is None or result.outcome is None):
         raise UnreadableInput(f"the run in {folder} left neither a log nor output, nor has it ended")
-    return Source(pieces, result)
+    return Source(pieces, result, folder)
 
 
 def _known_result(folder: Path) -> RunResult | None:

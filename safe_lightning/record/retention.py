@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.policy.model import RecordPolicy
 from safe_lightning.record.baselines import referenced_runs
@@ -64,7 +64,7 @@ def remove_expired(state: Path, policy: RecordPolicy, now: float) -> list[str]:
 
     To be called once an import has ended: it is never urgent.
     """
-    gone = expired(_kept_runs(state), now, policy.keep_runs, policy.keep_for, referenced_runs(state))
+    gone = _due(state, policy, now)
     removed = [run.run for run in gone if _remove(run.folder)]
     for folder in leavings(state, now):
         shutil.rmtree(folder)
@@ -77,8 +77,14 @@ def remove_expired(state: Path, policy: RecordPolicy, now: float) -> list[str]:
     return removed
 
 
-def _kept_runs(state: Path) -> list[KeptRun]:
-    return [_kept_run(folder) for folder in run_folders(state)]
+def _due(state: Path, policy: RecordPolicy, now: float) -> list[KeptRun]:
+    folders = run_folders(state)
+    oldest = min(map(started_at, folders), default=now)
+    # Every run ends with this question, and most often no folder needs to be opened to answer it.
+    if not (0 < policy.keep_runs < len(folders) or 0 < policy.keep_for < now - oldest):
+        return []
+    runs = [_kept_run(folder) for folder in folders]
+    return expired(runs, now, policy.keep_runs, policy.keep_for, referenced_runs(state))
 
 
 def _kept_run(folder: Path) -> KeptRun:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.outcome import Outcome
 from safe_lightning.record.clock import seconds_of
 from safe_lightning.record.durable import sync_folder
@@ -16,6 +16,8 @@ from safe_lightning.record.result import RunResult
 from safe_lightning.record.strict_json import UnreadableRecord
 
 #: Held by the run for as long as it lives.
+#: The config of a child that was started with another task than the user's; it may hold secrets, and goes at the end.
+TASK_OVERRIDE = "task-override.toml"
 ALIVE = "alive"
 _NEW = ".new-"
 _GONE = ".gone-"

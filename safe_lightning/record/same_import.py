@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from safe_lightning.core.redact import redact_argv
-from safe_lightning.core.tables import TableName
+from safe_lightning.core.tables import Comparison, TableName
 from safe_lightning.record.lookup import newest_first
 from safe_lightning.record.result import RunResult
 from safe_lightning.record.run_folder import read_call, read_json
@@ -19,6 +19,14 @@ def runs_like(state: Path, argv: Sequence[str], cwd: Path) -> Iterator[tuple[Pat
     for folder, run in newest_first(state)[0]:
         if run.argv == wanted and _folder_of(folder) == str(cwd):
             yield folder, run
+
+
+def last_checksum(state: Path, argv: Sequence[str], cwd: Path, table: TableName) -> Comparison | None:
+    """Recall what the last run that really imported compared for a table. Raises CouldNotLook."""
+    for _, run in runs_like(state, argv, cwd):
+        if run.tables or run.child_exit_code is not None or run.child_signal is not None:
+            return next((result.checksum for result in run.tables if result.table == table), None)
+    return None
 
 
 def _folder_of(folder: Path) -> object:

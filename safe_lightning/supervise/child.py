@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import resource
-import secrets
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.supervise.pdeathsig import death_bond
 from safe_lightning.supervise.signals import StopControl, keep_exit_statuses
 from safe_lightning.supervise.streams import Pump, Tap
@@ -101,7 +100,7 @@ def supervise(
     if control.request is not None:
         return ChildEnd(None, None, None, now, now, 0.0, control.request.reason, is_never_started=True)
     keep_exit_statuses()
-    marker = secrets.token_hex(8)
+    marker = os.urandom(8).hex()
     oom_kills = _oom_kills()
     process = _start(argv, {**env, _MARKER: marker}, cwd, death_bond() if die_with_parent else None)
     supervision = _Supervision(process, f"{_MARKER}={marker}", grace_seconds, control, watchers, drain)

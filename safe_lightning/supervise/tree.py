@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import psutil
+from safe_lightning.lean_import import psutil
 
 _WAIT_SECONDS = 5.0
 _PAUSE_SECONDS = 0.01

@@ -1,4 +1,4 @@
-"""Watching a running import: memory, files, disks, and whether it still makes progress."""
+"""Watching a running import: memory, CPU, files, disks, and whether it still makes progress."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
-import psutil
+from safe_lightning.core.lean_dataclass import dataclass
+from safe_lightning.lean_import import psutil
+from safe_lightning.supervise.cpu_lack import CpuLack, CpuWatch
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Limits:
     disk_free_least: float
     open_files_most: float
     stall_after_seconds: float
+    cpu_lack_most: float = 100.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Sample:
     open_files_percent: float | None = None
     disk_free_percent: Mapping[str, float] = field(default_factory=dict)
     quiet_seconds: float = 0.0
+    cpu_lack: CpuLack | None = None
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,14 @@ class Alarm:
     name: str
     subject: str
     percent: float
+    message: str = ""
 
 
 def assess(sample: Sample, limits: Limits) -> tuple[Alarm, ...]:
     """Say which limits a sample crosses.
 
     >>> assess(Sample(memory_available_percent=3.0), Limits(5, 5, 90, 0))
-    (Alarm(name='memory-low', subject='memory', percent=3.0),)
+    (Alarm(name='memory-low', subject='memory', percent=3.0, message=''),)
     """
     alarms = []
     memory, files = sample.memory_available_percent, sample.open_files_percent
@@ -53,6 +58,8 @@ def assess(sample: Sample, limits: Limits) -> tuple[Alarm, ...]:
         alarms.append(Alarm("memory-low", "memory", memory))
     if files is not None and files > limits.open_files_most:
         alarms.append(Alarm("open-files-high", "open files", files))
+    if sample.cpu_lack is not None and sample.cpu_lack.percent > limits.cpu_lack_most:
+        alarms.append(Alarm("cpu-short", "CPU", sample.cpu_lack.percent, sample.cpu_lack.sentence))
     for path, free in sample.disk_free_percent.items():
         if free < limits.disk_free_least:
             alarms.append(Alarm("disk-low", path, free))
@@ -79,6 +86,7 @@ class Watchdog(threading.Thread):
     ) -> None:
         super().__init__(name="watchdog", daemon=True)
         self._pid = pid
+        self._cpu = CpuWatch(pid)
         self._interval_seconds = interval_seconds
         self._limits = limits
         self._disk_paths = tuple(disk_paths)
@@ -109,7 +117,8 @@ class Watchdog(threading.Thread):
         now = {(alarm.name, alarm.subject) for alarm in alarms}
         for alarm in alarms:
             if (alarm.name, alarm.subject) not in self._raised:
-                self._on_event(alarm.name, subject=alarm.subject, percent=round(alarm.percent, 1))
+                told = {"message": alarm.message} if alarm.message else {}
+                self._on_event(alarm.name, subject=alarm.subject, percent=round(alarm.percent, 1), **told)
         self._raised = now
         if is_stalled(sample, self._limits) and not self._has_stalled:
             self._has_stalled = True
@@ -122,6 +131,7 @@ class Watchdog(threading.Thread):
             open_files_percent=_open_files_percent(self._pid),
             disk_free_percent=dict(_disk_free_percent(self._disk_paths)),
             quiet_seconds=time.monotonic() - self._progress_at,
+            cpu_lack=self._cpu.look(),
         )
 
 

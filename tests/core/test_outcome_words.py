@@ -66,6 +66,17 @@ def test_every_table_of_a_mismatch_is_named_and_the_nameless_line_adds_none() ->
     assert [t.table for t in report.tables] == [TableName("s", "a"), TableName("s", "c")]
 
 
+def test_a_refused_table_is_listed_once_however_often_the_error_names_it() -> None:
+    report = explain(
+        "tidb lightning encountered error: [Lightning:PreCheck:ErrPreCheckFailed]tidb-lightning pre-check failed: "
+        "table(s) [`s`.`b`, `s`.`a`] are not empty, table(s) [`s`.`b`] are not empty, `s`.`a` failed in step(checksum)\n"
+    )
+    assert [(str(t.table), t.status) for t in report.tables] == [
+        ("`s`.`a`", "failed at checksum earlier"),
+        ("`s`.`b`", "not empty"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "outcome"),
     [

@@ -15,6 +15,8 @@ TABLE, OTHER = TableName("app", "t"), TableName("app", "u")
 FAILED, LOADED = TableRecord(TABLE, 18, engines={-1: 90, 0: 12}), TableRecord(TABLE, 30, engines={-1: 90, 0: 30})
 NEIGHBOUR = TableRecord(OTHER, 60)
 STANDS, GONE = TableFacts(TABLE, True), TableFacts(TABLE, False)
+ASIDE = TableName("app", "t__sl_1")
+RENAMED, NOT_RENAMED = TableFacts(ASIDE, True), TableFacts(ASIDE, False)
 
 
 def store(*records: TableRecord) -> Checkpoint:
@@ -40,6 +42,11 @@ def store(*records: TableRecord) -> Checkpoint:
         (Action.DESTROY, [NEIGHBOUR, FAILED], STANDS, False, "no-effect"),
         (Action.DESTROY, [NEIGHBOUR, LOADED], GONE, False, "no-effect"),
         (Action.DESTROY, [], GONE, False, "others-changed"),
+        (Action.QUARANTINE, [NEIGHBOUR], RENAMED, True, "quarantined"),
+        (Action.QUARANTINE, [NEIGHBOUR, FAILED], RENAMED, False, "entry-remains"),
+        (Action.QUARANTINE, [NEIGHBOUR], NOT_RENAMED, False, "not-renamed"),
+        (Action.QUARANTINE, [NEIGHBOUR], None, False, "could-not-verify"),
+        (Action.QUARANTINE, [], RENAMED, False, "others-changed"),
     ],
 )
 def test_what_a_step_has_done(

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from record_helpers import Start
 
-from safe_lightning.core.tables import TableName
-from safe_lightning.record.claim import Claim, name_some, shared_tables
+from safe_lightning.core.tables import TableName, some_names
+from safe_lightning.record.claim import Claim, shared_tables
 from safe_lightning.record.lock import LockBusy, LockUnavailable, RunLocks
 
 A, B = TableName("app", "a"), TableName("app", "b")
@@ -201,4 +201,4 @@ def test_shared_tables_are_named_as_we_call_them() -> None:
 
 
 def test_many_tables_are_counted() -> None:
-    assert name_some(frozenset(TableName("s", str(n)) for n in range(5))) == "`s`.`0`, `s`.`1`, `s`.`2` and 2 more"
+    assert some_names(frozenset(TableName("s", str(n)) for n in range(5))) == "`s`.`0`, `s`.`1`, `s`.`2` and 2 more"

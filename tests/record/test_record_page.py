@@ -30,6 +30,7 @@ def written(state: Path, tmp_path: Path) -> Path:
     record.write_policy(Policy())
     record.write_task({}, [])
     record.write_baselines([TableBaseline(TABLE, True, True, STARTED_AT, "ab12cd34")])
+    record.write_fingerprint({"schema": 1})
     record.write_plan(Plan((STEP,), "r"))
     record.add_verdict(HookEnd("h", Stage.PRE_IMPORT, Verdict(Status.PASS, "c", "m"), 0.1), 1)
     record.link_log(tmp_path / "lightning.log", 0)

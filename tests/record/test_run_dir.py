@@ -146,7 +146,8 @@ def test_a_phase_with_a_child_names_it_so_that_no_later_process_is_taken_for_it(
 
 def test_a_steps_intent_stands_before_its_result(written: Path) -> None:
     intent, result = read_journal(written / "steps.jsonl")
-    assert intent == {"step": 1, "intent": {"action": "destroy", "table": str(TABLE), "reason": STEP.reason}}
+    step = {"action": "destroy", "table": str(TABLE), "reason": STEP.reason, "into": None}
+    assert intent == {"step": 1, "intent": step}
     assert (result["step"], result["result"]) == (1, {"status": "done", "message": "gone"})
 
 

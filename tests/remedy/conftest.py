@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from rehearsal.conftest import CLEAN, TABLE, Shop
 
+from safe_lightning.acts.remedy_engine import PlanResult, StepResult, Surroundings, perform
 from safe_lightning.api import Action, Plan, Policy, Step, TableBaseline, TableName, Task
 from safe_lightning.lightning.checkpoint_backup import back_up
 from safe_lightning.lightning.task import resolve_task
@@ -21,7 +22,6 @@ from safe_lightning.policy.model import DROP_PHRASE, ControlToolPolicy
 from safe_lightning.rehearsal.sandbox import open_sandbox
 from safe_lightning.rehearsal.scenario import Ending, Scenario
 from safe_lightning.rehearsal.toml_text import write_toml
-from safe_lightning.remedy_engine import PlanResult, StepResult, Surroundings, perform
 from safe_lightning.services import EngineServices
 
 CAREFREE = Policy(allow=(DROP_PHRASE,), control_tool=ControlToolPolicy(timeout=60, probe_timeout=5))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rehearsal.conftest import TABLE
 
-from safe_lightning import remedy_engine
+from safe_lightning.acts import control_tool_acts
 from safe_lightning.api import Action, TableName
 from safe_lightning.policy.model import ControlToolPolicy
 from safe_lightning.rehearsal.sandbox import count_rows, recreate_tables
@@ -167,7 +167,7 @@ def test_a_stop_lets_the_act_that_has_begun_end(failed: Scene) -> None:
 
 
 def test_a_stop_does_not_wait_for_ever(failed: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remedy_engine, "_STOP_GRACE_SECONDS", 0.3)
+    monkeypatch.setattr(control_tool_acts, "_STOP_GRACE_SECONDS", 0.3)
     stop = threading.Event()
     result = failed.act(
         Action.DESTROY, stop=stop, record_intent=lambda step: stop.set(), control_tool=failed.tool("signal.pause()")

@@ -59,7 +59,7 @@ def test_the_laws_stand_before_it_all_the_same(failed: Scene) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from safe_lightning import direct_acts
+from safe_lightning.acts import direct_acts
 from safe_lightning.core.verdict import Action, Step
 from safe_lightning.core.tables import TableName
 from safe_lightning.lightning.task import resolve_task

@@ -51,7 +51,7 @@ def told(ended: subprocess.CompletedProcess[bytes]) -> Any:
 
 def test_the_record_alone_is_enough_and_the_resume_is_whole(stopped: Import) -> None:
     before = checkpoint_of(stopped).read_bytes()
-    planned = rewind(stopped, "--json")
+    planned = rewind(stopped, "--plan", "--json")
     assert planned.returncode == 80, planned.stderr.decode()
     [table] = told(planned)["tables"]
     assert (table["table"], table["engines"], table["refusals"]) == (str(TABLE), [0], [])
@@ -88,6 +88,7 @@ def test_a_source_file_that_changed_since_is_refused(stopped: Import) -> None:
 
 def test_what_is_no_engine_is_wrong_usage(stopped: Import) -> None:
     assert rewind(stopped, "--engine", "app.items:0").returncode == 64
+    assert rewind(stopped, "--plan", "--apply").returncode == 64
 
 
 GOOD = Setting(True, False, SourceState(), False)

@@ -37,6 +37,18 @@ def act_directly(step: Step, task: Task, policy: Policy, entry: TableRecord | No
     return ""
 
 
+def forget_metadata(step: Step, task: Task, policy: Policy, task_id: int) -> str:
+    """Delete what `lightning_metadata` holds of a table whose entry is gone; return what stays of it, and why.
+
+    The control tool does the same, but for all tasks at once; of a task whose id is not known nothing is touched.
+    """
+    if step.action not in (Action.REMOVE, Action.DESTROY) or task.backend != "local" or not task_id:
+        return ""
+    from safe_lightning.lightning.leavings_rows import forget_instance
+
+    return forget_instance(task, task_id, step.table, policy.checkpoint.timeout)
+
+
 def drop_table(target: Server, table: TableName, timeout_seconds: float) -> None:
     """Drop a table of the target; one that is gone already is none to drop. Raises CouldNotLook."""
     with open_session(target, timeout_seconds) as session:

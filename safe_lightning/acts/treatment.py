@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safe_lightning.api import Action, CouldNotLook, Plan, Step
+from safe_lightning.core.lean_dataclass import dataclass
+from safe_lightning.core.quarantine import quarantine_name
 from safe_lightning.hooking import HookResult
 from safe_lightning.record.baselines import forget
 from safe_lightning.record.result import RemedyEntry
@@ -17,7 +20,7 @@ from safe_lightning.session import Session
 if TYPE_CHECKING:
     import threading
 
-    from safe_lightning.remedy_engine import PlanResult, StepResult, Surroundings
+    from safe_lightning.acts.remedy_engine import PlanResult, StepResult, Surroundings
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,9 @@ def treat(session: Session, results: Iterable[HookResult], binary: Path, stop: t
 
 
 def _perform(session: Session, plan: Plan, binary: Path, stop: threading.Event) -> PlanResult:
-    from safe_lightning.remedy_engine import perform
+    from safe_lightning.acts.remedy_engine import perform
 
+    plan = _named(session, plan)
     _show(session, plan)
     session.record.write_plan(plan)
     session.record.enter("remedying", time.time())
@@ -54,8 +58,21 @@ def _perform(session: Session, plan: Plan, binary: Path, stop: threading.Event) 
     return result
 
 
+def _named(session: Session, plan: Plan) -> Plan:
+    """Give every quarantine the name that its table will have; one set aside before in this run gets a further one."""
+    before = Counter(entry.table for entry in session.remedy_entries if entry.action is Action.QUARANTINE)
+    steps = tuple(
+        replace(step, into=quarantine_name(step.table, session.call.run, before[step.table] + 1))
+        if step.action is Action.QUARANTINE
+        else step
+        for step in plan.steps
+    )
+    return replace(plan, steps=steps)
+
+
 def _show(session: Session, plan: Plan) -> None:
-    steps = [f"{step.action} {step.table}: {step.reason}" for step in plan.steps]
+    names = [f" as {step.into}" if step.into else "" for step in plan.steps]
+    steps = [f"{s.action} {s.table}{name}: {s.reason}" for s, name in zip(plan.steps, names, strict=True)]
     session.log.info("plan", reason=plan.reason, steps=steps, dry_run=session.policy.dry_run)
 
 
@@ -69,7 +86,7 @@ def _keep(session: Session, result: StepResult) -> None:
     session.remedy_entries.append(
         RemedyEntry(step.table, step.action, step.reason, f"{result.status}: {result.message}")
     )
-    if result.status == "done" and step.action in (Action.DESTROY, Action.REMOVE):
+    if result.status == "done" and step.action in (Action.DESTROY, Action.REMOVE, Action.QUARANTINE):
         _forget_baseline(session, step)
 
 
@@ -86,9 +103,10 @@ def _forget_baseline(session: Session, step: Step) -> None:
 
 def surroundings(session: Session, binary: Path, stop: threading.Event) -> Surroundings:
     """Return what a plan is performed in."""
+    from safe_lightning.acts.overriding import override
+    from safe_lightning.acts.remedy_engine import Surroundings
+    from safe_lightning.leasing import others_alive
     from safe_lightning.lightning.binary import find_control_tool
-    from safe_lightning.lightning.peers import are_others_alive
-    from safe_lightning.remedy_engine import Surroundings
 
     call, record = session.call, session.record
     return Surroundings(
@@ -98,12 +116,15 @@ def surroundings(session: Session, binary: Path, stop: threading.Event) -> Surro
         control_tool=find_control_tool(session.policy.control_tool.path, binary, call.environ, call.cwd),
         environ=call.child_environ,
         back_up=lambda: _back_up(session),
-        others_alive=lambda: are_others_alive(session.task),
+        others_alive=lambda: others_alive(session),
         record_intent=record.record_intent,
         record_result=record.record_result,
         is_record_trustworthy=lambda: record.is_trustworthy,
         dry_run=session.policy.dry_run,
         stop=stop,
+        override=lambda checkpoint: override(session, checkpoint),
+        state=session.state,
+        run=call.run,
     )
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from safe_lightning.core.checkpoint import Checkpoint
+from safe_lightning.core.lean_dataclass import dataclass
 from safe_lightning.core.rewind import Evidence, Setting, TableRewind, evidence_of, is_rewound, plan_rewind
 from safe_lightning.core.step_proof import entry_of, others
+from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import CouldNotLook
 from safe_lightning.lightning.checkpoint_backup import back_up
 from safe_lightning.lightning.checkpoint_writing import rewind_engines
@@ -83,11 +84,32 @@ def plan(
 ) -> RewindPlan:
     """Plan a rewind from the record, from logs and from what the user confirms. Raises CouldNotLook."""
     checkpoint = EngineServices(task, policy, state=state).read_checkpoint()
-    since = min((r.created_at for r in checkpoint.tables if r.created_at is not None), default=None)
-    found, notes = recorded_evidence(task, state, since) if state is not None else ((), ("there is no record",))
+    found, notes = _recorded(task, checkpoint, state)
     found += tuple(item for log in logs for item in logged_evidence(log))
     setting, why = _setting(task)
     return RewindPlan(checkpoint, plan_rewind(checkpoint, (*confirmed, *found), setting), (*notes, *why))
+
+
+def plan_one(task: Task, checkpoint: Checkpoint, state: Path | None, table: TableName) -> TableRewind | None:
+    """Plan the rewind of one table by what is recorded; None where no engine is known to be empty."""
+    found, _ = _recorded(task, checkpoint, state)
+    wanted = [item for item in found if item.table == table]
+    planned = plan_rewind(checkpoint, wanted, _setting(task)[0]) if wanted else ()
+    return planned[0] if planned else None
+
+
+def set_back(task: Task, policy: Policy, table: TableName, engines: Collection[int]) -> str:
+    """Set engines back in the checkpoint; return what went wrong, "" if nothing did."""
+    try:
+        rewind_engines(task.checkpoint, policy.checkpoint, table, engines)
+    except (CouldNotLook, OSError) as error:
+        return str(error)
+    return ""
+
+
+def _recorded(task: Task, checkpoint: Checkpoint, state: Path | None) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
+    since = min((r.created_at for r in checkpoint.tables if r.created_at is not None), default=None)
+    return recorded_evidence(task, state, since) if state is not None else ((), ("there is no record",))
 
 
 def _setting(task: Task) -> tuple[Setting, tuple[str, ...]]:
@@ -113,7 +135,7 @@ def perform(made: RewindPlan, task: Task, policy: Policy, state: Path, say: Call
 def _perform(table: TableRewind, task: Task, policy: Policy, folder: Path, journal: Journal) -> None:
     services = EngineServices(task, policy)
     try:
-        if are_others_alive(task) is not False:
+        if services.others_alive() is not False:
             raise NotRewound("another Lightning may be at work: nothing was changed")
         before = services.read_checkpoint()
         back_up(task.checkpoint, folder, policy.checkpoint)

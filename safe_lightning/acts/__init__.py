@@ -1,0 +1,1 @@
+"""What safe-lightning changes itself: checkpoint entries, target tables, leavings; always planned, recorded, proven."""
