@@ -77,6 +77,8 @@ def remedy(action: str, then: str = "stop", cause: str = "any") -> dict[str, Any
         (remedy("remove"), "duplicate-keys", 1, "checksum-mismatch", 1, [("remove", "done")]),
         (remedy("ignore"), "duplicate-keys", 1, "checksum-mismatch", 1, [("ignore", "done")]),
         (remedy("destroy", "retry"), "checksum-mismatch", 0, "succeeded", 2, [("destroy", "done")]),
+        (remedy("quarantine"), "duplicate-keys", 1, "checksum-mismatch", 1, [("quarantine", "done")]),
+        (remedy("quarantine", "retry"), "checksum-mismatch", 0, "succeeded", 2, [("quarantine", "done")]),
         (
             remedy("destroy", "retry"), "duplicate-keys", 1, "checksum-mismatch", 2,
             [("destroy", "done"), ("destroy", "done")],
@@ -88,7 +90,8 @@ def remedy(action: str, then: str = "stop", cause: str = "any") -> dict[str, Any
         (remedy("destroy", cause="rows-before"), "duplicate-keys", 1, "checksum-mismatch", 1, [("report", "reported")]),
     ],
     ids=[
-        "by-default-it-reports", "destroy", "remove", "ignore", "destroy-and-retry-succeeds", "a-lasting-cause-ends-it",
+        "by-default-it-reports", "destroy", "remove", "ignore", "destroy-and-retry-succeeds", "quarantine",
+        "quarantine-and-retry-succeeds", "a-lasting-cause-ends-it",
         "a-dry-run-changes-nothing", "a-remedy-for-another-cause",
     ],
 )  # fmt: skip

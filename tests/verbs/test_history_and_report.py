@@ -13,6 +13,7 @@ import pytest
 from record_helpers import STARTED_AT, HookEnd, MakeRun
 from verb_helpers import Call
 
+from safe_lightning.commands.explain import explain
 from safe_lightning.commands.history import history
 from safe_lightning.commands.report import report
 from safe_lightning.core.outcome import Outcome
@@ -46,6 +47,21 @@ def test_the_array_is_newest_first_and_holds_the_contract(call: Call, make_run: 
     assert newest["hooks"] == [{"name": "h", "stage": "pre-import", "status": "pass", "code": "fine"}]
     assert oldest["tables"][0]["checksum"]["remote"] == {"checksum": 18446744073709551615, "kvs": 3, "bytes": 4}
     assert (called.code, called.stderr) == (0, "")
+
+
+def test_the_policy_beside_lightnings_config_tells_where_the_record_is(
+    call: Call, make_run: MakeRun, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run("r1")
+    task = tmp_path / "import" / "task.toml"
+    task.parent.mkdir()
+    task.write_text("")
+    (task.parent / "safe-lightning.toml").write_text(f"schema = 1\nstate_dir = '{state}'\n")
+    monkeypatch.setenv("SAFE_LIGHTNING_CONFIG", "")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert [entry["run"] for entry in call(history, "--json", "--config", task).json] == ["r1"]
+    assert call(report, "r1", "--json", "--config", task).json["run"] == "r1"
+    assert call(explain, "r1", "--json", "--config", task).json["outcome"] == "succeeded"
 
 
 def test_only_the_newest_are_shown_where_a_limit_says_so(call: Call, make_run: MakeRun) -> None:

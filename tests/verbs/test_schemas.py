@@ -31,7 +31,8 @@ from safe_lightning.record.result import AttemptEnd, HookEntry, RemedyEntry
 from safe_lightning.services import EngineServices
 
 NAMES = (
-    "checkpoint", "explain", "history", "hook-context", "hook-verdict", "hooks", "result", "rewind", "scan", "verify",
+    "checkpoint", "clean", "explain", "history", "hook-context", "hook-verdict", "hooks", "quarantine", "result",
+    "rewind", "scan", "verify",
 )  # fmt: skip
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 TABLE = TableName("app", "we`ird.name")

@@ -28,6 +28,11 @@ def test_every_verb_explains_itself(tmp_path: Path, verb: str) -> None:
     assert "Usage: safe-lightning" in told.stdout
 
 
+def test_a_rewind_is_found_under_the_checkpoint_too(tmp_path: Path) -> None:
+    told = run(tmp_path, "checkpoint", "rewind", "--help")
+    assert "Usage: safe-lightning rewind" in told.stdout
+
+
 def test_help_names_every_verb(tmp_path: Path) -> None:
     told = run(tmp_path, "help").stdout
     assert [verb for verb in VERBS if verb != "help" and verb not in told] == []
