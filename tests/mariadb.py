@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pymysql
+import pytest
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
@@ -43,6 +44,14 @@ class MariaDB:
 def find_server() -> str | None:
     """Find the server's executable; Debian keeps it where a user's PATH does not look."""
     return shutil.which("mariadbd") or shutil.which("mariadbd", path="/usr/sbin:/usr/local/sbin")
+
+
+def serving() -> Iterator[MariaDB]:
+    """Be a fixture's body: a server for as long as its tests run, or the word that nothing was tested."""
+    if find_server() is None:
+        pytest.skip("mariadbd is not installed: nothing was tested against a real server")
+    with start() as running:
+        yield running
 
 
 @contextmanager

@@ -6,11 +6,9 @@ statement, and whatever came into it until then brings both back to where they w
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +19,8 @@ from safe_lightning.core.tables import TableName
 from safe_lightning.core.verdict import CouldNotLook, TableFacts
 from safe_lightning.lightning.task import Task
 from safe_lightning.policy.model import Policy
-from safe_lightning.record.clock import folder_stamp
-from safe_lightning.record.durable import Journal, sync_folder
+from safe_lightning.record.act_journal import act_journal
+from safe_lightning.record.durable import Journal
 from safe_lightning.record.plain import plain
 from safe_lightning.record.quarantined import forget, recall, remember
 from safe_lightning.services import EngineServices
@@ -124,7 +122,7 @@ def _has_entry(keeper: Keeper, known: Quarantined) -> bool:
 def restore(keeper: Keeper, planned: Planned, say: Say) -> None:
     """Give a table its name back, as planned and still allowed. Raises NotDone."""
     known = planned.standing.known
-    with _journal(keeper.state) as journal:
+    with act_journal(keeper.state / "quarantine", NotDone) as (_, journal):
         try:
             if objections := plan_restore(keeper, known.name).objections:
                 raise NotDone("; ".join(objections))
@@ -219,7 +217,7 @@ def purge(keeper: Keeper, planned: Sequence[Planned], say: Say) -> None:
 
     One that somebody else has dropped or renamed is forgotten.
     """
-    with _journal(keeper.state) as journal:
+    with act_journal(keeper.state / "quarantine", NotDone) as (_, journal):
         for one in planned:
             try:
                 say(_drop(keeper, one.standing.known, journal))
@@ -244,18 +242,3 @@ def _drop(keeper: Keeper, known: Quarantined, journal: Journal) -> str:
         raise NotDone(f"{known.name} still stands")
     forget(keeper.state, known)
     return f"{known.name} is dropped"
-
-
-@contextmanager
-def _journal(state: Path) -> Iterator[Journal]:
-    folder = state / "quarantine" / f"{folder_stamp(time.time())}-{secrets.token_hex(4)}"
-    try:
-        folder.mkdir(mode=0o700, parents=True)
-        sync_folder(folder.parent)
-        journal = Journal(folder / "steps.jsonl")
-    except OSError as error:
-        raise NotDone(f"no record can be written in {folder}: {os.strerror(error.errno or 0)}") from error
-    try:
-        yield journal
-    finally:
-        journal.close()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from safe_lightning.core.checkpoint import Checkpoint
@@ -20,8 +17,8 @@ from safe_lightning.lightning.checkpoint_writing import rewind_engines
 from safe_lightning.lightning.peers import are_others_alive
 from safe_lightning.lightning.task import Task
 from safe_lightning.policy.model import Policy
-from safe_lightning.record.clock import folder_stamp
-from safe_lightning.record.durable import Journal, sync_folder
+from safe_lightning.record.act_journal import act_journal
+from safe_lightning.record.durable import Journal
 from safe_lightning.record.plain import plain
 from safe_lightning.services import EngineServices
 
@@ -126,7 +123,7 @@ def perform(made: RewindPlan, task: Task, policy: Policy, state: Path, say: Call
     """Do what was planned: back up, write down what is meant, act, read again. Raises NotRewound."""
     if not made.is_allowed:
         raise NotRewound("the plan is not allowed")
-    with _journal(state) as (folder, journal):
+    with act_journal(state / "rewinds", NotRewound) as (folder, journal):
         for table in made.tables:
             _perform(table, task, policy, folder, journal)
             say(f"{table.table}: {len(table.engines)} engine(s) set back; the checkpoint before is in {folder}")
@@ -150,18 +147,3 @@ def _perform(table: TableRewind, task: Task, policy: Policy, folder: Path, journ
     if not is_done or not is_alone:
         what = "does not read as set back" if not is_done else "shows other tables changed meanwhile"
         raise NotRewound(f"{table.table}: the checkpoint {what}; as it was before: {folder}")
-
-
-@contextmanager
-def _journal(state: Path) -> Iterator[tuple[Path, Journal]]:
-    folder = state / "rewinds" / f"{folder_stamp(time.time())}-{secrets.token_hex(4)}"
-    try:
-        folder.mkdir(mode=0o700, parents=True)
-        sync_folder(folder.parent)
-        journal = Journal(folder / "steps.jsonl")
-    except OSError as error:
-        raise NotRewound(f"no record can be written in {folder}: {os.strerror(error.errno or 0)}") from error
-    try:
-        yield folder, journal
-    finally:
-        journal.close()

@@ -15,7 +15,4 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[MariaDB]:
-    if mariadb.find_server() is None:
-        pytest.skip("mariadbd is not installed: nothing was tested against a real server")
-    with mariadb.start() as running:
-        yield running
+    yield from mariadb.serving()

@@ -31,10 +31,7 @@ MODULE = ("-m", "safe_lightning")
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[MariaDB]:
-    if mariadb.find_server() is None:
-        pytest.skip("mariadbd is not installed: nothing was tested against a real server")
-    with mariadb.start() as running:
-        yield running
+    yield from mariadb.serving()
 
 
 @dataclass

@@ -17,7 +17,4 @@ sys.path.insert(0, str(HERE.parent / "checkpoint"))
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[MariaDB]:
-    if mariadb.find_server() is None:
-        pytest.skip("mariadbd is not installed: nothing was tested against a real server")
-    with mariadb.start() as running:
-        yield running
+    yield from mariadb.serving()
